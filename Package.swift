@@ -1,0 +1,173 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers as in Documentation/architecture.md: a target names only targets above it in this file.
+
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+let c: [CSetting] = [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: [argumentParser, logging, system] + dependencies, path: "tools/\(name)",
+        swiftSettings: swift)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, exclude: exclude,
+        resources: resources, swiftSettings: swift)
+}
+
+let package = Package(
+    name: "vop",
+    products: [
+        .executable(name: "vopctl", targets: ["vopctl"]),
+        .executable(name: "vophostd", targets: ["vophostd"]),
+        .executable(name: "vopguestd", targets: ["vopguestd"]),
+        .executable(name: "9p-server", targets: ["9p-server"]),
+        .executable(name: "9p-mount", targets: ["9p-mount"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        // 0 · the door to the kernel and to C
+        .target(name: "CVOP", path: "abi", exclude: ["tests", "golden"], publicHeadersPath: "include"),
+        .target(name: "CLinux", cSettings: c),
+        .systemLibrary(name: "CFUSE", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        library("LinuxSystem", ["CLinux", system]),
+
+        // 1 · checked memory · bytes and values
+        library("SharedMemory", ["CLinux", "LinuxSystem", system]),
+        library("Virtio", ["SharedMemory"]),
+        // Its cursor over a frame cannot outlive the frame: `Lifetimes` lets it say so.
+        .target(name: "NineP", swiftSettings: swift + [.enableExperimentalFeature("Lifetimes")]),
+
+        // 2 · the page · the rings and the queue a device is handed · records
+        library("DevicePage", ["CVOP", "SharedMemory", "Virtio"]),
+        library("Virtqueue", ["SharedMemory", "Virtio"]),
+        library("CopyFile", ["CVOP", "LinuxSystem", system]),
+
+        // 3 · links
+        library("Links", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio", system]),
+        tests("Links", ["CVOP", "CLinux", "SharedMemory", "Virtio", "LinuxSystem", system]),
+
+        // 4 · one side of the page each · 9P over anything that carries frames
+        library(
+            "VOPHost",
+            ["Links", "DevicePage", "Virtqueue", "CopyFile", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        library(
+            "VOPGuest", ["Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        .target(
+            name: "GuestTestSupport",
+            dependencies: ["Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio"],
+            path: "Tests/GuestTestSupport", swiftSettings: swift),
+        tests(
+            "VOPGuest",
+            [
+                "GuestTestSupport", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio",
+                "LinuxSystem",
+                system,
+            ]),
+        library("NinePServer", ["NineP", "LinuxSystem", logging, system]),
+        library("NinePClient", ["NineP", "LinuxSystem", system]),
+
+        // 5 · what devices do
+        library("HostDevices", ["VOPHost", "DevicePage", "Virtio", system]),
+        library(
+            "GuestDrivers",
+            ["CVOP", "VOPGuest", "Virtqueue", "NineP", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        tests(
+            "GuestDrivers",
+            [
+                "CVOP", "GuestTestSupport", "VOPGuest", "VOPHost", "Links", "DevicePage", "Virtqueue",
+                "NineP",
+                "SharedMemory", "Virtio", "LinuxSystem", system,
+            ]),
+
+        // 6 · how people look in
+        library("ControlTree", ["SharedMemory", "LinuxSystem", system]),
+        library("FUSEMount", ["CFUSE", "ControlTree", "SharedMemory", "LinuxSystem", system]),
+
+        // 7 · the commands, and what the two daemons share
+        library(
+            "LinkDaemon",
+            [
+                "ControlTree", "FUSEMount", "Links", "DevicePage", "SharedMemory", "Virtio", "LinuxSystem",
+                argumentParser, logging, system,
+            ]),
+        tool("vopctl", ["DevicePage", "Virtio", "LinuxSystem"]),
+        tool(
+            "vophostd",
+            [
+                "LinkDaemon",
+                "VOPHost", "HostDevices", "Links", "DevicePage", "SharedMemory", "Virtio", "CopyFile",
+                "ControlTree", "FUSEMount", "LinuxSystem",
+            ]),
+        tool(
+            "vopguestd",
+            [
+                "LinkDaemon",
+                "VOPGuest", "GuestDrivers", "Links", "DevicePage", "Virtio", "ControlTree", "FUSEMount",
+                "LinuxSystem",
+            ]),
+        tool("9p-server", ["NinePServer", "NineP", "CopyFile", "LinuxSystem"]),
+        tool("9p-mount", ["NinePClient", "NineP", "FUSEMount", "CFUSE", "LinuxSystem"]),
+
+        // Proofs
+        .executableTarget(
+            name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],
+            cSettings: c),
+        tests("SharedMemory", []),
+        tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
+        tests("FUSEMount", ["ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
+        tests("Virtqueue", ["SharedMemory", "LinuxSystem", "Virtio"]),
+        tests("CopyFile", ["CVOP", "LinuxSystem", system]),
+        tests(
+            "VOPHost",
+            ["CopyFile", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        tests("DevicePage", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
+        tests("HostDevices", ["DevicePage", "Virtio", system]),
+        tests(
+            "vopctl", ["DevicePage", "LinuxSystem", "ControlTree", "FUSEMount", system], exclude: ["Help"]),
+        tests(
+            "vophostd",
+            [
+                "VOPHost", "VOPGuest", "HostDevices", "Links", "ControlTree", "SharedMemory", "Virtio",
+                "Virtqueue",
+                "LinuxSystem", system,
+            ]),
+        tests("NineP", []),
+        tests("NinePServer", ["NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),
+        tests("NinePClient", ["NineP", "LinuxSystem", system]),
+        // The programs themselves, so that they are built: they run as processes of their own.
+        .testTarget(
+            name: "NinePMountTests", dependencies: ["9p-mount", "9p-server", "LinuxSystem", system],
+            exclude: ["checks"], swiftSettings: swift),
+        .testTarget(
+            name: "ExamplesTests",
+            dependencies: [
+                "VOPGuest", "Virtqueue", "Links", "SharedMemory", "Virtio", "LinuxSystem", "vophostd", system,
+            ], swiftSettings: swift),
+    ],
+    cLanguageStandard: .c11
+)

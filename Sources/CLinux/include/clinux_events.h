@@ -1,0 +1,37 @@
+// What `import Glibc` lacks of Linux: epoll, eventfd, signalfd, sealed memfds, mount namespaces.
+// Every function returns a non-negative result or -errno.
+#ifndef CLINUX_EVENTS_H
+#define CLINUX_EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+
+int clinux_eventfd(void);
+/// Signals `number` are blocked in the calling thread (and threads it starts) and read from the descriptor.
+int clinux_signalfd(const int *numbers, size_t count);
+
+int clinux_epoll_create(void);
+int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t token);
+/// `tokens` and `events` receive at most `capacity` entries; `timeout_ns` below zero waits for ever.
+int clinux_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int capacity, int64_t timeout_ns);
+
+/// A memory file of `size` bytes, sealed against shrinking, growing and unsealing.
+int clinux_sealed_memory(const char *name, uint64_t size);
+/// Zero when `descriptor` is a memory file of exactly `size` bytes with those three seals; else -errno
+/// (-EPERM: a seal is missing; -EMSGSIZE: another size; -EINVAL: no memory file).
+int clinux_check_sealed_memory(int descriptor, uint64_t size);
+
+/// A pollable descriptor for another process; readable when it has ended.
+int clinux_pidfd_open(int pid);
+int clinux_gettid(void);
+/// Names the calling thread; 15 bytes are kept.
+int clinux_name_thread(const char *name);
+int clinux_set_parent_death_signal(int signal_number);
+
+#endif

@@ -1,0 +1,91 @@
+import CVOP
+
+/// Puts one batch together: headers here, payloads here or wherever they lie.
+public struct BatchWriter: Sendable {
+    public let direction: CopyDirection
+    public let maximumByteCount: Int
+    public private(set) var recordCount = 0
+    /// Bytes of all payloads, those that lie elsewhere among them.
+    public private(set) var payloadByteCount = 0
+    /// The payloads that were appended with their records, one after the other.
+    public private(set) var payloads: [UInt8] = []
+    /// The batch header's place, and the record headers.
+    private var headers: [UInt8] = BatchWriter.emptyHeader
+
+    private static let emptyHeader = [UInt8](repeating: 0, count: CopyLimits.batchHeaderByteCount)
+
+    public init(_ direction: CopyDirection, maximumByteCount: Int = CopyLimits.callByteCount) {
+        self.direction = direction
+        self.maximumByteCount = maximumByteCount
+    }
+
+    public var isEmpty: Bool { recordCount == 0 }
+    /// The length of the batch as it is.
+    public var byteCount: Int { headers.count + payloadByteCount }
+    /// Room for the payload of one more record; negative when not even its header fits.
+    public var room: Int {
+        guard recordCount < CopyLimits.recordCount else { return -1 }
+        return maximumByteCount - byteCount - CopyLimits.recordHeaderByteCount
+    }
+
+    /// Adds a record whose payload lies elsewhere and is sent after the headers, in the order of the records.
+    ///
+    /// - Precondition: `room` for it.
+    public mutating func append(_ record: CopyRecord) {
+        precondition(Int(record.payloadByteCount) <= room, "a batch above its limit")
+        record.append(to: &headers)
+        recordCount += 1
+        payloadByteCount += Int(record.payloadByteCount)
+    }
+
+    /// Adds a record with its payload; a first payload is taken over without a copy.
+    ///
+    /// - Precondition: `room` for it.
+    public mutating func append(_ record: CopyRecord, payload: [UInt8]) {
+        var record = record
+        record.payloadByteCount = UInt32(payload.count)
+        append(record)
+        if payloads.isEmpty { payloads = payload } else { payloads += payload }
+    }
+
+    /// Adds the whole answer to a chain, or its last part.
+    public mutating func complete(_ token: UInt64, payload: [UInt8] = [], offset: UInt32 = 0) {
+        append(CopyRecord(token: token, flags: .complete, offset: offset), payload: payload)
+    }
+
+    /// Adds a part of an answer; more follows, here or in a later batch.
+    public mutating func answer(_ token: UInt64, part: [UInt8], offset: UInt32) {
+        append(CopyRecord(token: token, flags: .more, offset: offset), payload: part)
+    }
+
+    /// Adds "the device is broken": the last record.
+    public mutating func declareBroken() { append(CopyRecord(token: 0, flags: .broken)) }
+
+    /// The batch header and all record headers.
+    public func headerBytes() -> [UInt8] {
+        var start: [UInt8] = []
+        start.reserveCapacity(headers.count)
+        start.append(littleEndian: UInt32(VOP_COPY_MAGIC))
+        start.append(littleEndian: UInt16(VOP_COPY_VERSION))
+        start.append(littleEndian: direction.rawValue)
+        start.append(littleEndian: UInt32(recordCount))
+        start.append(littleEndian: UInt32(byteCount))
+        start += headers[start.count...]
+        return start
+    }
+
+    /// The whole batch.
+    ///
+    /// - Precondition: no payload lies elsewhere.
+    public func bytes() -> [UInt8] {
+        precondition(payloads.count == payloadByteCount, "a payload lies elsewhere")
+        return headerBytes() + payloads
+    }
+
+    public mutating func removeAll() {
+        recordCount = 0
+        payloadByteCount = 0
+        payloads.removeAll(keepingCapacity: true)
+        headers.removeSubrange(CopyLimits.batchHeaderByteCount...)
+    }
+}

@@ -1,0 +1,73 @@
+/// One chain as a backend sees it: whole, and its own copy.
+public struct ReceivedChain: Hashable, Sendable {
+    public let token: UInt64
+    /// The readable part.
+    public let bytes: [UInt8]
+    /// Room for an answer.
+    public let writableByteCount: UInt32
+    /// It was delivered before, to an open file that is closed: what it asks for may have been done.
+    public let isRedelivered: Bool
+    /// The readable part is longer than the receiver's limit; `bytes` are its beginning.
+    public let isTooLong: Bool
+}
+
+/// The receiving thread's buffers: one batch, and the beginning of a chain that came in parts.
+public struct ChainReceiver: Sendable {
+    /// What one `read` may fill.
+    var buffer: [UInt8]
+    private var reader = BatchReader(.toBackend)
+    private let chainByteLimit: Int
+    private var partial: [UInt8] = []
+    private var chains: [ReceivedChain] = []
+
+    /// - Parameters:
+    ///   - callByteCount: what one `read` asks for, at least `CopyLimits.readMinimum`; the queue's `copy_max`.
+    ///   - chainByteLimit: bytes kept of one chain's readable part.
+    public init(callByteCount: Int = CopyLimits.callByteCount, chainByteLimit: Int = 4 << 20) {
+        buffer = [UInt8](repeating: 0, count: max(callByteCount, CopyLimits.readMinimum))
+        self.chainByteLimit = chainByteLimit
+    }
+
+    /// The chains that have arrived whole since the last call, in order.
+    public mutating func takeChains() -> [ReceivedChain] {
+        var taken: [ReceivedChain] = []
+        swap(&taken, &chains)
+        return taken
+    }
+
+    /// Takes a batch of `count` bytes out of the buffer.
+    mutating func take(_ count: Int) throws(CopyFileError) {
+        do throws(BatchError) {
+            let bytes = buffer
+            try reader.read(bytes.span.extracting(first: count))
+            for record in reader.records { try take(record) }
+        } catch { throw .malformed(error) }
+    }
+
+    private mutating func take(_ record: BatchReader.Record) throws(BatchError) {
+        let header = record.header
+        if header.offset == 0 { partial.removeAll() }
+        let kept = min(record.payload.count, chainByteLimit - partial.count)
+        guard partial.count == min(Int(header.offset), chainByteLimit) else {
+            throw .record(0, reason: "a part at \(header.offset) after \(partial.count) bytes")
+        }
+        let payload = buffer[record.payload.prefix(kept)]
+        guard !header.flags.contains(.part) else {
+            partial += payload
+            return
+        }
+        chains.append(
+            ReceivedChain(
+                token: header.token, bytes: partial.isEmpty ? Array(payload) : partial + payload,
+                writableByteCount: header.writableByteCount,
+                isRedelivered: header.flags.contains(.redelivered),
+                isTooLong: Int(header.readableByteCount) > chainByteLimit))
+        partial.removeAll()
+    }
+
+    /// A reset: what had arrived in part is nothing any more.
+    mutating func forget() {
+        partial.removeAll()
+        chains.removeAll()
+    }
+}

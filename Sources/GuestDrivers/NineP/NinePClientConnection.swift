@@ -1,0 +1,80 @@
+import LinuxSystem
+import NineP
+import SharedMemory
+import SystemPackage
+
+/// The one client of a 9p driver: bytes of its that are no whole request yet, and replies it has not taken yet.
+final class NinePClientConnection {
+    /// A request whose rest is read straight into the window.
+    struct PartialRequest {
+        let outline: RequestOutline
+        let request: PeerRange
+        let reply: PeerRange
+        var filled: Int
+
+        var missing: Int { Int(request.byteCount) - filled }
+    }
+
+    /// A reply on its way out: bytes copied and checked, then the rest where the device wrote it.
+    struct Outgoing {
+        var prefix: ArraySlice<UInt8>
+        let buffer: PeerRange
+        var offset: Int
+        var missing: Int
+    }
+
+    /// Small requests come in one read; of a large one this much is copied, and the rest is not.
+    static let stagingByteCount = 8192
+
+    let socket: UnixSocket
+    /// Private bytes: `staged[start..<end]` are read and not yet used.
+    var staged = [UInt8](repeating: 0, count: NinePClientConnection.stagingByteCount)
+    var start = 0
+    var end = 0
+    var partial: PartialRequest?
+    var outgoing: [Outgoing] = []
+    /// What the session agreed on; before that, the most it can.
+    var messageSize: UInt32
+    var interest: PollEvents = []
+    /// A request found no room: what is readable now has to wait for replies.
+    var isStalled = false
+
+    init(_ socket: consuming UnixSocket, messageSize: UInt32) {
+        self.socket = socket
+        self.messageSize = messageSize
+    }
+
+    var stagedCount: Int { end - start }
+
+    /// Reads more bytes behind those that are staged.
+    func stage() throws(Errno) -> StreamProgress {
+        if start > 0 {
+            staged.replaceSubrange(0..<end - start, with: staged[start..<end])
+            end -= start
+            start = 0
+        }
+        guard end < staged.count else { return .moved(0) }
+        let progress = try socket.read(into: &staged, from: end)
+        if case .moved(let count) = progress { end += count }
+        return progress
+    }
+
+    /// The first reply has gone so much further.
+    ///
+    /// - Returns: whether all of it is gone; then it is not outgoing any more.
+    func written(_ count: Int) -> Bool {
+        let ofPrefix = min(count, outgoing[0].prefix.count)
+        outgoing[0].prefix = outgoing[0].prefix.dropFirst(ofPrefix)
+        outgoing[0].offset += count - ofPrefix
+        outgoing[0].missing -= count - ofPrefix
+        guard outgoing[0].prefix.isEmpty && outgoing[0].missing == 0 else { return false }
+        outgoing.removeFirst()
+        return true
+    }
+
+    /// Hands out staged bytes.
+    func take(_ byteCount: Int) -> ArraySlice<UInt8> {
+        defer { start += byteCount }
+        return staged[start..<start + byteCount]
+    }
+}

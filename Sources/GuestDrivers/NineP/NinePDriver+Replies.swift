@@ -1,0 +1,121 @@
+import LinuxSystem
+import NineP
+import SharedMemory
+import SystemPackage
+import VOPGuest
+import Virtqueue
+
+/// From the device to the client's socket. Every reply is checked before any of it is passed on.
+extension NinePDriver {
+    func takeReplies() throws(GuestDriverError) {
+        do throws(PeerViolation) {
+            while let completion = try queue.ring.takeUsed() {
+                let record = requests.take(completion.token)
+                if record.endsSession {
+                    try endAnswered(record, completion.written)
+                } else {
+                    try pass(record, completion.written)
+                }
+            }
+        } catch { throw .peer(error) }
+    }
+
+    private func pass(_ record: RequestRecord, _ written: UInt32) throws(PeerViolation) {
+        pool.give(record.request)
+        guard case .client(let client) = phase, !record.isOrphan, try isReply(written, to: record) else {
+            return pool.give(record.reply)
+        }
+        let start = pool.offset(of: record.reply)
+        let header = try checkedHeader(pool.buffer.window, at: start, written, of: record)
+        if let sequence = record.flushes { requests.orphan(sequence) }
+        if let asked = record.askedMessageSize {
+            let rest = pool.buffer.window.bytes(
+                at: start + header.count, byteCount: Int(written) - header.count)
+            let frame = header + rest
+            try adopt(frame, asked, record, client)
+            client.outgoing.append(.init(prefix: frame, buffer: record.reply, offset: 0, missing: 0))
+            return
+        }
+        client.outgoing.append(
+            .init(
+                prefix: header, buffer: record.reply, offset: start + header.count,
+                missing: Int(written) - header.count))
+    }
+
+    /// A chain completed with nothing in it is the end of a request that was flushed, and of no other.
+    private func isReply(_ written: UInt32, to record: RequestRecord) throws(PeerViolation) -> Bool {
+        guard written == 0 else { return true }
+        guard record.mayStayUnanswered else {
+            throw .frame("the request with \(record.tag) was completed without a reply")
+        }
+        return false
+    }
+
+    /// The reply's header, copied, and what it must say: its size is what the device wrote, its tag the request's, its
+    /// type the answer to it or Rlerror.
+    private func checkedHeader(
+        _ window: MemoryWindow, at offset: Int, _ written: UInt32, of record: RequestRecord
+    ) throws(PeerViolation) -> ArraySlice<UInt8> {
+        guard written >= UInt32(FrameHeader.byteCount) else {
+            throw .frame("a reply of \(written) bytes; \(FrameHeader.byteCount) are the least")
+        }
+        let bytes = window.bytes(at: offset, byteCount: FrameHeader.byteCount)
+        let header: FrameHeader
+        do throws(FrameError) {
+            header = try FrameHeader(untrusted: bytes[...])
+        } catch { throw .frame(error.description) }
+        guard header.size == written else {
+            throw .frame("a reply says it has \(header.size) bytes, and the device wrote \(written)")
+        }
+        guard header.tag == record.tag else {
+            throw .frame("a reply with \(header.tag) to the request with \(record.tag)")
+        }
+        guard header.type == record.type &+ 1 || header.type == RequestType.errorReplyNumber else {
+            throw .frame("a reply of type \(header.type) to a request of type \(record.type)")
+        }
+        return bytes[...]
+    }
+
+    /// The session begins anew with the msize of an Rversion; what was sent before it is answered no more.
+    private func adopt(
+        _ frame: ArraySlice<UInt8>, _ asked: UInt32, _ record: RequestRecord, _ client: NinePClientConnection
+    ) throws(PeerViolation) {
+        let reply: Reply
+        do throws(FrameError) {
+            reply = try Reply.decode(untrusted: frame).reply
+        } catch { throw .frame(error.description) }
+        guard case .version(let messageSize, let version) = reply else { return }
+        requests.orphan(before: record.sequence)
+        guard version != Protocol9P.unknownVersion else { return }
+        guard messageSize <= asked else {
+            throw .frame("an msize of \(messageSize) where \(asked) was asked for")
+        }
+        client.messageSize = max(messageSize, UInt32(FrameHeader.byteCount))
+    }
+
+    private func endAnswered(_ record: RequestRecord, _ written: UInt32) throws(PeerViolation) {
+        _ = try isReply(written, to: record)
+        _ = try checkedHeader(endReply.window, at: 0, written, of: record)
+        guard case .ending(var end) = phase else { return }
+        end.isAnswered = true
+        phase = .ending(end)
+    }
+
+    // MARK: Out
+
+    /// Writes what the client takes now.
+    func writeReplies() {
+        guard case .client(let client) = phase else { return }
+        do throws(Errno) {
+            while let reply = client.outgoing.first {
+                switch try pool.buffer.window.send(
+                    reply.prefix, thenAt: reply.offset, byteCount: reply.missing, to: client.socket)
+                {
+                case .wouldBlock: return
+                case .ended: return clientLeft()
+                case .moved(let count): if client.written(count) { pool.give(reply.buffer) }
+                }
+            }
+        } catch { clientLeft() }
+    }
+}

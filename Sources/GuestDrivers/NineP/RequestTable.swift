@@ -1,0 +1,95 @@
+import NineP
+import SharedMemory
+
+/// A request the device has, by the token of its chain.
+struct RequestRecord {
+    let tag: Tag
+    let type: UInt8
+    /// When it was sent, among all of the driver's life.
+    let sequence: UInt64
+    let request: PeerRange
+    let reply: PeerRange
+    /// The msize its Tversion asked for, if it is one.
+    var askedMessageSize: UInt32?
+    /// The request its Tflush names, if there was one.
+    var flushes: UInt64?
+    /// A Tflush or Tversion came after it: the device may complete it without a reply.
+    var mayStayUnanswered = false
+    /// Nobody waits for the reply any more.
+    var isOrphan = false
+    /// Our own Tversion, that ends a session.
+    var endsSession = false
+}
+
+/// What is in flight, by token and by tag. All of it private.
+struct RequestTable {
+    private var records: [RequestRecord?]
+    private var freeTokens: [Int]
+    private var tokens: [Tag: Int] = [:]
+    private var nextSequence: UInt64 = 0
+
+    init(capacity: Int) {
+        records = Array(repeating: nil, count: capacity)
+        freeTokens = Array((0..<capacity).reversed())
+    }
+
+    var isEmpty: Bool { freeTokens.count == records.count }
+    var count: Int { records.count - freeTokens.count }
+    func isInUse(_ tag: Tag) -> Bool { tokens[tag] != nil }
+
+    mutating func takeSequence() -> UInt64 {
+        defer { nextSequence += 1 }
+        return nextSequence
+    }
+
+    /// - Precondition: no more than `capacity` are in flight: a chain each, and each has a descriptor.
+    mutating func insert(_ record: RequestRecord) -> UInt64 {
+        guard let token = freeTokens.popLast() else { preconditionFailure("more requests than descriptors") }
+        if !record.isOrphan { tokens[record.tag] = token }
+        records[token] = record
+        return UInt64(token)
+    }
+
+    /// - Precondition: `token` is in flight; the queue gives back only what it was given.
+    mutating func take(_ token: UInt64) -> RequestRecord {
+        guard let record = records[Int(token)] else { preconditionFailure("a token that is not in flight") }
+        if tokens[record.tag] == Int(token) { tokens[record.tag] = nil }
+        records[Int(token)] = nil
+        freeTokens.append(Int(token))
+        return record
+    }
+
+    /// A Tflush is sent for `tag`.
+    ///
+    /// - Returns: which request it names.
+    mutating func flush(_ tag: Tag) -> UInt64? {
+        guard let token = tokens[tag] else { return nil }
+        records[token]?.mayStayUnanswered = true
+        return records[token]?.sequence
+    }
+
+    /// A Tversion is sent: all before it may stay unanswered.
+    mutating func flushAll() {
+        for token in records.indices { records[token]?.mayStayUnanswered = true }
+    }
+
+    /// After its Rflush no reply of a request is passed on, and its tag is free.
+    mutating func orphan(_ sequence: UInt64) {
+        orphan { $0.sequence == sequence }
+    }
+
+    /// After an Rversion nothing older is.
+    mutating func orphan(before sequence: UInt64) {
+        orphan { $0.sequence < sequence }
+    }
+
+    mutating func orphanAll() { orphan { _ in true } }
+
+    private mutating func orphan(_ isMeant: (RequestRecord) -> Bool) {
+        for token in records.indices {
+            guard let record = records[token], !record.isOrphan, isMeant(record) else { continue }
+            records[token]?.isOrphan = true
+            if tokens[record.tag] == token { tokens[record.tag] = nil }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import ControlTree
+import FUSEMount
+import Glibc
+import LinuxSystem
+public import Logging
+import SystemPackage
+import Virtio
+
+/// A backend daemon: the root of a control tree with its links, served on the calling thread until a signal ends it.
+public struct Daemon {
+    /// Why it could not start or go on, as one line for a person.
+    public struct Failure: Error, CustomStringConvertible, Sendable {
+        public let description: String
+    }
+
+    private let kind: LinkSideKind
+    private let treePath: String
+    private let log: Logger
+
+    /// - Parameter treePath: where the control tree is mounted; made if it is missing.
+    public init(_ kind: LinkSideKind, treePath: String, log: Logger) {
+        self.kind = kind
+        self.treePath = treePath
+        self.log = log
+    }
+
+    /// Mounts the tree, serves it, and returns when SIGTERM, SIGINT or SIGHUP has come and every link is down, or when
+    /// somebody has unmounted the tree.
+    ///
+    /// Called on the first thread, before any other is started: all inherit its signal mask.
+    public func run() throws {
+        do {
+            _ = signal(SIGPIPE, SIG_IGN)
+            let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+            try RuntimeDirectory.make(treePath)
+            let mailbox = try RootMailbox()
+            let events = EventLog()
+            let links = LinkSet(environment(mailbox, events))
+            let tree = makeTree(links, events)
+            let session = try FUSESession(TreeFilesystem(tree), at: treePath, mountOptions)
+            defer { session.unmount() }
+            log.info("control tree at \(treePath)")
+            try serve(session, links, mailbox, signals)
+            log.info("ended")
+        } catch let error as MountError {
+            throw Failure(description: "\(error)")
+        } catch let error as Errno {
+            throw Failure(description: "\(treePath): \(error)")
+        }
+    }
+
+    private var mountOptions: MountOptions {
+        var options = MountOptions(source: "vop", subtype: "vop-\(kind.side.rawValue)")
+        options.checksPermissions = true
+        options.isWithoutExecution = true
+        // An ordinary user may let others in only where /etc/fuse.conf says so; then the tree is theirs alone.
+        options.allowsOthers = RuntimeDirectory.owner.user == 0
+        return options
+    }
+
+    private func environment(_ mailbox: RootMailbox, _ events: EventLog) -> LinkEnvironment {
+        LinkEnvironment(
+            kind: kind, treePath: treePath, mountOptions: mountOptions, log: log, events: events,
+            mailbox: mailbox)
+    }
+
+    private func makeTree(_ links: LinkSet, _ events: EventLog) -> Tree {
+        let root = Directory(mode: 0o755)
+        root.add("version", Attribute(mode: 0o444, show: { "\(kind.side.rawValue) \(Version.text)" }))
+        root.add("events", EventsNode(events))
+        root.add("links", links.directory)
+        let owner = RuntimeDirectory.owner
+        root.assign(user: owner.user, group: owner.group)
+        let tree = Tree(root: root)
+        let log = log
+        tree.onRefusal = { refused in
+            events.record(Event(refused))
+            log.notice("refused: \(refused.message)")
+        }
+        return tree
+    }
+
+    private func serve(
+        _ session: FUSESession, _ links: LinkSet, _ mailbox: RootMailbox, _ signals: SignalDescriptor
+    ) throws(Errno) {
+        let poller = try Poller()
+        try poller.add(signals.rawDescriptor, .readable, token: 0)
+        try poller.add(mailbox.pollDescriptor, .readable, token: 1)
+        try poller.add(session.pollDescriptor, .readable, token: 2)
+        var isEnding = false
+        while !(isEnding && links.areAllDown) {
+            var ready: UInt64 = 0
+            try poller.wait(for: nil) { ready |= 1 << $0.token }
+            var ends = false
+            if ready & 1 != 0, let number = signals.take() {
+                log.info("signal \(number): taking the links down")
+                ends = true
+            }
+            if ready & 2 != 0 { mailbox.deliver(to: links) }
+            if ready & 4 != 0, try session.service() {
+                log.error("the control tree was unmounted by somebody else: taking the links down")
+                try poller.remove(session.pollDescriptor)
+                ends = true
+            }
+            if ends && !isEnding {
+                isEnding = true
+                links.takeAllDown()
+            }
+        }
+    }
+}
+
+/// What `version` shows, and `--version` prints.
+public enum Version {
+    public static let text = "0.1.0"
+}

@@ -1,0 +1,29 @@
+import ControlTree
+import FUSEMount
+import LinuxSystem
+import Logging
+import SystemPackage
+
+/// What every link of a daemon needs from it.
+struct LinkEnvironment {
+    let kind: LinkSideKind
+    let treePath: String
+    let mountOptions: MountOptions
+    let log: Logger
+    let events: EventLog
+    let mailbox: RootMailbox
+
+    func reporter(_ link: String) -> LinkReporter { LinkReporter(link: link, log: log, events: events) }
+
+    func makeRunner(_ plan: LinkPlan, _ reporter: LinkReporter) throws(Refusal) -> LinkRunner {
+        let (name, mailbox) = (plan.name, mailbox)
+        do throws(Errno) {
+            return try LinkRunner(
+                plan, kind, devicesPath: "\(treePath)/links/\(name)/devices", mountOptions: mountOptions,
+                reporter: reporter,
+                callbacks: LinkRunner.Callbacks(
+                    began: { view in mailbox.post { $0[name]?.began(view) } },
+                    ended: { refusal in mailbox.post { $0[name]?.ended(refusal) } }))
+        } catch { throw Refusal(error, "no descriptor is left for it: \(error)") }
+    }
+}

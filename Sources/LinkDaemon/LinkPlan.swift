@@ -1,0 +1,55 @@
+import ControlTree
+import Links
+import LinuxSystem
+import SystemPackage
+import Virtio
+
+/// A link as its owner has staged it; nothing of it exists until it is brought up.
+public struct LinkPlan: Sendable {
+    public let name: String
+    public var kind = LinkKind.shm
+    public var socketPath = ""
+    public var socketMode: UInt32 = 0o600
+    public var windowByteCount = MeetingLimits.defaultWindowByteCount
+    private var timeouts: [String: Duration]
+
+    init(name: String, timeouts: [LinkTimeout]) {
+        self.name = name
+        self.timeouts = Dictionary(uniqueKeysWithValues: timeouts.map { ($0.name, $0.standard) })
+    }
+
+    /// - Precondition: one of the timeouts of this daemon's side.
+    public subscript(timeout name: String) -> Duration {
+        get {
+            guard let value = timeouts[name] else { preconditionFailure("no timeout \(name)") }
+            return value
+        }
+        set { timeouts[name] = newValue }
+    }
+
+    /// Makes the link, not yet started.
+    func makeLink(_ side: Side) throws(LinkError) -> any Link {
+        switch kind {
+        case .shm:
+            return try SharedMemoryLink(
+                side,
+                SharedMemorySettings(
+                    socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount))
+        }
+    }
+
+    /// - Throws: `EINVAL` for what is still to be set: its owner's fault.
+    func requireComplete() throws(Refusal) {
+        switch kind {
+        case .shm where socketPath.isEmpty:
+            throw Refusal(
+                .invalidArgument, "a link of kind shm needs a socket; write a path to `socket` first")
+        case .shm: return
+        }
+    }
+}
+
+/// The kinds of link that a daemon can bring up.
+public enum LinkKind: String, Sendable, CaseIterable {
+    case shm
+}

@@ -1,0 +1,22 @@
+import ControlTree
+public import Logging
+
+/// Where what happens on a link goes: a line in the daemon's log, and an event in the tree's `events` file.
+public struct LinkReporter: Sendable {
+    public let link: String
+    let log: Logger
+    let events: EventLog
+
+    /// - Parameters:
+    ///   - device: its name; `nil` where the link is meant.
+    ///   - isLogged: false for what was logged a short time ago; the event is recorded all the same.
+    public func report(
+        _ event: String, device: String? = nil, _ message: String = "", level: Logger.Level = .info,
+        isLogged: Bool = true
+    ) {
+        let object = device.map { "links/\(link)/devices/\($0)" } ?? "links/\(link)"
+        events.record(Event(event, object: object, message: message.isEmpty ? nil : message))
+        guard isLogged else { return }
+        log.log(level: level, "\(object): \(event)\(message.isEmpty ? "" : ": \(message)")")
+    }
+}

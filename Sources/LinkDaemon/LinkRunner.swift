@@ -1,0 +1,143 @@
+import ControlTree
+import FUSEMount
+import Links
+import LinuxSystem
+import Logging
+import Synchronization
+import SystemPackage
+
+/// The thread of one link that is up: it makes the link and its side, mounts the devices, serves both, and takes all of it
+/// down again.
+///
+/// ```
+///   root session's thread                       the link's thread
+///   ─────────────────────                       ──────────────────
+///   start() ───────────────────────────────────► make, mount (looks its mount point up in the root session)
+///           ◄──────────────────── began(view) ── serve …
+///   requestStop() ──────────────────────────────► let go of devices, unmount
+///           ◄───────────────────── ended(why) ──
+/// ```
+final class LinkRunner: Sendable {
+    struct Callbacks: Sendable {
+        /// The link is up, waiting for its peer or not.
+        let began: @Sendable (LinkView) -> Void
+        /// It is no more. `nil`: because somebody asked.
+        let ended: @Sendable (Refusal?) -> Void
+    }
+
+    private let plan: LinkPlan
+    private let kind: LinkSideKind
+    private let devicesPath: String
+    private let mountOptions: MountOptions
+    private let reporter: LinkReporter
+    private let callbacks: Callbacks
+    private let stopping: EventCounter
+    private let thread = Mutex<Thread?>(nil)
+
+    init(
+        _ plan: LinkPlan, _ kind: LinkSideKind, devicesPath: String, mountOptions: MountOptions,
+        reporter: LinkReporter, callbacks: Callbacks
+    ) throws(Errno) {
+        self.plan = plan
+        self.kind = kind
+        self.devicesPath = devicesPath
+        self.mountOptions = mountOptions
+        self.reporter = reporter
+        self.callbacks = callbacks
+        stopping = try EventCounter()
+    }
+
+    func start() throws(Errno) {
+        let started = try Thread("link-\(plan.name)") { [self] in callbacks.ended(run()) }
+        thread.withLock { $0 = started }
+    }
+
+    func requestStop() { stopping.signal() }
+
+    /// Waits for the thread to end. Once, after `ended` has been called.
+    func join() { thread.withLock { $0.take() }?.join() }
+
+    // MARK: On the link's thread
+
+    private func run() -> Refusal? {
+        do {
+            let link = try plan.makeLink(kind.side)
+            let side = try kind.make(link, plan, reporter)
+            let tree = Tree(root: side.devices, location: "links/\(plan.name)/devices")
+            let (events, log) = (reporter.events, reporter.log)
+            tree.onRefusal = { refused in
+                events.record(Event(refused))
+                log.notice("refused: \(refused.message)")
+            }
+            let session = try FUSESession(TreeFilesystem(tree), at: devicesPath, mountOptions)
+            defer { session.unmount() }
+            try link.start()
+            defer { link.stop() }
+            let view = LinkView(link)
+            view.refresh(from: link)
+            callbacks.began(view)
+            return try serve(link, side, session, view)
+        } catch let error as MountError {
+            return Refusal(error.errno, "its devices could not be mounted: \(error)")
+        } catch let error as LinkError {
+            return error.refusal
+        } catch {
+            return Refusal(.ioError, "\(error)")
+        }
+    }
+
+    private func serve(
+        _ link: any Link, _ side: any LinkSide, _ session: FUSESession, _ view: LinkView
+    ) throws -> Refusal? {
+        let poller = try Poller()
+        try poller.add(stopping.rawDescriptor, .readable, token: 0)
+        try poller.add(side.pollDescriptor, .readable, token: 1)
+        try poller.add(session.pollDescriptor, .readable, token: 2)
+        var isStopping = false
+        var isMounted = true
+        while true {
+            var wait = side.nextDeadline.map { max(.zero, $0 - .now) }
+            if isStopping && side.isShutDown { wait = .zero }
+            var ready: UInt64 = 0
+            try poller.wait(for: wait) { ready |= 1 << $0.token }
+            try side.service()
+            if ready & 4 != 0, try session.service() { isMounted = false }
+            view.refresh(from: link)
+            if ready & 1 != 0 || !isMounted, !isStopping {
+                stopping.drain()
+                isStopping = true
+                side.shutDown()
+            }
+            if isStopping && side.isShutDown { break }
+            if !isMounted { try? poller.remove(session.pollDescriptor) }
+        }
+        return isMounted
+            ? nil : Refusal(.ioError, "somebody unmounted its devices directory; bring it up again")
+    }
+}
+
+extension LinkError {
+    /// For whoever brought the link up.
+    var refusal: Refusal {
+        switch self {
+        case .peer(let violation): Refusal(.protocolError, "the peer broke a rule: \(violation)")
+        case .system(let errno, let during):
+            Refusal(errno, "\(during): \(errno)" + (Self.advice(on: errno).map { "; \($0)" } ?? ""))
+        case .outOfMemory(let byteCount):
+            Refusal(.noMemory, "no \(byteCount) bytes are free in its windows; set larger window_bytes")
+        case .notUp: Refusal(.socketNotConnected, "it has no peer")
+        case .configuration(let text): Refusal(.invalidArgument, text)
+        }
+    }
+
+    /// What a link's owner can do about it; these are errors of its socket's place.
+    private static func advice(on errno: Errno) -> String? {
+        switch errno {
+        case .addressInUse: "somebody listens there, or it is no socket; write another path to `socket`"
+        case .noSuchFileOrDirectory, .notDirectory: "make its directory, or write another path to `socket`"
+        case .permissionDenied, .readOnlyFileSystem:
+            "write a path to `socket` where this daemon's user may make a file"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import ControlTree
+import SystemPackage
+
+/// The links of a daemon, as the directory `links` shows them.
+final class LinkSet {
+    let directory = Directory(mode: 0o755)
+    private let environment: LinkEnvironment
+    private var controls: [String: LinkControl] = [:]
+
+    init(_ environment: LinkEnvironment) {
+        self.environment = environment
+        directory.maker = { [unowned self] name, _ throws(Refusal) in stage(name) }
+        directory.remover = { [unowned self] name, change in
+            change.answer { () throws(Refusal) in try remove(name) }
+        }
+    }
+
+    subscript(name: String) -> LinkControl? { controls[name] }
+
+    var areAllDown: Bool { controls.values.allSatisfy(\.isDown) }
+
+    /// Begins to take every link down.
+    func takeAllDown() { for control in controls.values { control.takeDown(nil) } }
+
+    private func stage(_ name: String) -> Node {
+        let control = LinkControl(LinkPlan(name: name, timeouts: environment.kind.timeouts), environment)
+        controls[name] = control
+        return LinkDirectory.make(control, environment.kind)
+    }
+
+    private func remove(_ name: String) throws(Refusal) {
+        guard let control = controls[name], control.isDown else {
+            throw Refusal(.resourceBusy, "the link is up; write 0 to its `up` first")
+        }
+        controls[name] = nil
+        directory.remove(name)
+    }
+}

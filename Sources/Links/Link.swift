@@ -1,0 +1,105 @@
+public import SharedMemory
+public import SystemPackage
+public import Virtio
+
+/// What joins the two sides: windows of memory and doorbells. VOP is the virtio transport above it.
+///
+/// A link is used by one thread, its own. The caller owns the loop: it watches `pollDescriptor`, calls `service()`
+/// when that is readable or `nextDeadline` has come, and acts on what comes back. Nothing here blocks.
+///
+/// ```
+///   down ──start()──► waiting ──peer arrives──► up ──peer goes──► waiting …
+/// ```
+public protocol Link: AnyObject {
+    var side: Side { get }
+    /// The word for it in the control tree: `loopback`, `shm`, …
+    var kind: String { get }
+    var state: LinkState { get }
+
+    /// Begins to look for the peer.
+    func start() throws(LinkError)
+    /// Leaves: the peer sees it at once. Windows that others still hold stay mapped until they let go.
+    func stop()
+
+    /// Readable when `service()` has something to do.
+    var pollDescriptor: CInt { get }
+    /// When to call `service()` even if nothing is readable.
+    var nextDeadline: ContinuousClock.Instant? { get }
+    /// Does what can be done without blocking, and tells what happened.
+    func service() throws(LinkError) -> LinkEvents
+
+    /// All windows, own and peer's, while `up`; empty otherwise.
+    var addressSpace: AddressSpace { get }
+    /// The windows that `side` created: all that a peer may point us at are its own.
+    func windows(of side: Side) -> AddressSpace
+    /// Where the host's device page lies (4096 bytes, in a host window), while `up`.
+    var devicePageAddress: UInt64 { get }
+
+    /// Takes zeroed memory in our own windows. `alignment` is a power of two.
+    ///
+    /// - Throws: `.outOfMemory` when no free range is long enough.
+    func allocate(byteCount: Int, alignment: Int) throws(LinkError) -> PeerRange
+    /// Gives a range from `allocate` back.
+    func free(_ range: PeerRange)
+
+    /// How many doorbells there are in each direction.
+    var doorbellCount: Int { get }
+    /// A doorbell the peer will ring for us; the least used one, so devices may share.
+    func allocateDoorbell() -> DoorbellNumber
+    func releaseDoorbell(_ number: DoorbellNumber)
+    /// Rings one of the peer's. Spurious rings are harmless; a peer that is gone is not an error here.
+    func ring(_ number: DoorbellNumber)
+
+    var counters: LinkCounters { get }
+}
+
+@frozen
+public enum LinkState: String, Sendable, Hashable {
+    /// Not started, or stopped.
+    case down
+    /// Looking for the peer.
+    case waiting
+    /// Met: windows and doorbells are there.
+    case up
+}
+
+/// What one `service()` found.
+public struct LinkEvents: Sendable {
+    public enum PeerChange: Sendable, Hashable {
+        /// The two met anew: nothing of an earlier life holds; both sides start from an empty page.
+        case arrived
+        /// The peer hung up, or broke the meeting: why, for people.
+        case gone(String)
+    }
+
+    public var peer: PeerChange?
+    public var doorbells: DoorbellSet
+    /// What happened on the way to a meeting, one line each, for the log: who came, who was refused and why.
+    public var notes: [String] = []
+
+    public init(peer: PeerChange? = nil, doorbells: DoorbellSet = DoorbellSet()) {
+        self.peer = peer
+        self.doorbells = doorbells
+    }
+}
+
+public enum LinkError: Error, Hashable, Sendable {
+    case peer(PeerViolation)
+    case system(Errno, during: String)
+    /// No free range of that size in our own windows.
+    case outOfMemory(byteCount: Int)
+    /// Something that needs the peer, while there is none.
+    case notUp
+    /// An attribute of the link that is missing or out of range: which, what is allowed.
+    case configuration(String)
+}
+
+/// What crosses a link, by direction, seen from this side.
+public final class LinkCounters: Sendable {
+    /// Our accesses to the peer's memory: `reads` cross from the peer to us, `writes` from us to the peer.
+    public let crossing = CrossingCounters()
+    /// Doorbells, in `CrossingCounters`' places: `writes` rung by us, `reads` received.
+    public let doorbells = CrossingCounters()
+
+    public init() {}
+}

@@ -1,0 +1,40 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A program of ours started to outlive this one, in a session of its own.
+public enum DetachedProcess {
+    /// The descriptor on which the new process reports.
+    public static let reportDescriptor: CInt = 3
+
+    /// Starts `program`; the stream answers what it reports, and ends when it closes its end, or dies.
+    public static func start(_ program: String, _ arguments: [String]) throws(Errno) -> OwnedDescriptor {
+        var strings = unsafe ([program] + arguments).map { unsafe strdup($0) }
+        defer { unsafe strings.forEach { unsafe free($0) } }
+        unsafe strings.append(nil)
+        // SAFETY: copies of our own, ended by a null, that live for the call.
+        let result = unsafe strings.withUnsafeBufferPointer {
+            unsafe clinux_spawn_detached(program, $0.baseAddress)
+        }
+        return OwnedDescriptor(owning: try checked(result))
+    }
+
+    /// Standard error says nothing from now on, so that whoever started us does not wait for its end.
+    public static func silenceErrors() { _ = clinux_silence_errors() }
+}
+
+/// What a process that serves a mount asks of the kernel.
+public enum MountServing {
+    /// Reads of a /dev/fuse descriptor wait from now on, and each request wakes one thread.
+    public static func makeBlocking(_ descriptor: CInt) throws(Errno) {
+        _ = try checked(clinux_make_blocking(descriptor))
+    }
+
+    /// Has the kernel write back what it keeps of the file system at `path`. Waits for that.
+    public static func synchronize(_ path: String) throws(Errno) {
+        _ = try checked(unsafe clinux_sync_file_system(path))
+    }
+
+    /// Where allowed: writing back memory through us must not wait for memory to be written back.
+    public static func becomeFlusher() { _ = clinux_become_io_flusher() }
+}

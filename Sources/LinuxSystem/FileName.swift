@@ -1,0 +1,40 @@
+public import SystemPackage
+
+/// One name in a directory, as the kernel may safely take it: 1 to 255 bytes, no slash, no NUL, neither "." nor
+/// "..". Any other byte is allowed: names need not be UTF-8.
+public struct FileName: Hashable, Sendable {
+    public static let maximumByteCount = 255
+    /// The bytes and a NUL.
+    let terminated: [CChar]
+
+    /// - Throws: `EINVAL` for what no file can be called, `ENAMETOOLONG`; the peer's fault.
+    public init(untrusted bytes: some Collection<UInt8>) throws(Errno) {
+        guard bytes.count <= FileName.maximumByteCount else { throw .fileNameTooLong }
+        guard !bytes.isEmpty, !bytes.contains(0), !bytes.contains(UInt8(ascii: "/")),
+            !bytes.elementsEqual(".".utf8), !bytes.elementsEqual("..".utf8)
+        else { throw .invalidArgument }
+        terminated = Array(terminating: bytes)
+    }
+}
+
+extension [CChar] {
+    /// A C string of `bytes`, which hold no NUL.
+    init(terminating bytes: some Collection<UInt8>) {
+        self.init()
+        reserveCapacity(bytes.count + 1)
+        for byte in bytes { append(CChar(bitPattern: byte)) }
+        append(0)
+    }
+}
+
+/// Text for the kernel that is no file name: a symbolic link's target, an attribute's name. Not empty, no NUL.
+public struct KernelText: Sendable {
+    let terminated: [CChar]
+
+    /// - Throws: `EINVAL` when empty or with a NUL, `ENAMETOOLONG` above `maximumByteCount`.
+    public init(untrusted bytes: some Collection<UInt8>, maximumByteCount: Int) throws(Errno) {
+        guard bytes.count <= maximumByteCount else { throw .fileNameTooLong }
+        guard !bytes.isEmpty, !bytes.contains(0) else { throw .invalidArgument }
+        terminated = Array(terminating: bytes)
+    }
+}

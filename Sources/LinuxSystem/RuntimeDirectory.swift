@@ -1,0 +1,35 @@
+import Glibc
+public import SystemPackage
+
+/// Directories that daemons make for their run-time files.
+public enum RuntimeDirectory {
+    /// Where `name` belongs: `/run/NAME` for root, `$XDG_RUNTIME_DIR/NAME` for an ordinary user; `nil` when that user has no
+    /// such directory.
+    public static func path(_ name: String) -> String? {
+        if geteuid() == 0 { return "/run/\(name)" }
+        guard let base = unsafe getenv("XDG_RUNTIME_DIR") else { return nil }
+        let text = unsafe String(cString: base)
+        return text.isEmpty ? nil : "\(text)/\(name)"
+    }
+
+    /// Makes a directory and those above it, as `mkdir -p` does: `mode` is the last one's, those above it get 0755. What is
+    /// there already, dead mounts too, is left as it is.
+    public static func make(_ path: String, mode: UInt32 = 0o755) throws(Errno) {
+        var made = path.hasPrefix("/") ? "" : "."
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
+            made += "/\(part)"
+            guard unsafe mkdir(made, index == parts.count - 1 ? mode : 0o755) != 0, errno != EEXIST else {
+                continue
+            }
+            let failure = errno
+            // A file system that will not let us make it may have it all the same (EROFS, or a dead mount: ENOTCONN).
+            var status = stat()
+            guard unsafe stat(made, &status) != 0, errno != ENOTCONN else { continue }
+            throw Errno(rawValue: failure)
+        }
+    }
+
+    /// This process's user and group.
+    public static var owner: (user: UInt32, group: UInt32) { (geteuid(), getegid()) }
+}

@@ -1,0 +1,50 @@
+import CLinux
+public import SystemPackage
+
+/// What one attempt at a stream that never waits came to.
+public enum StreamProgress: Sendable {
+    case moved(Int)
+    case wouldBlock
+    case ended
+}
+
+/// A stream socket as bytes, without waiting.
+extension UnixSocket {
+    /// Reads into `bytes` from `start` on, as far as there is storage.
+    public borrowing func read(into bytes: inout [UInt8], from start: Int) throws(Errno) -> StreamProgress {
+        precondition(start >= 0 && start < bytes.count, "there must be room to read into")
+        let socket = rawDescriptor
+        // SAFETY: the storage behind `start`, borrowed for the call with its own count.
+        let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
+            return unsafe clinux_stream_read(socket, room.baseAddress, room.count)
+        }
+        return try progress(result)
+    }
+
+    /// Writes what of `bytes` goes now.
+    public borrowing func write(_ bytes: ArraySlice<UInt8>) throws(Errno) -> StreamProgress {
+        // SAFETY: the slice's own storage, borrowed for the call with its own count.
+        let result = unsafe bytes.withUnsafeBytes {
+            unsafe clinux_stream_write(rawDescriptor, $0.baseAddress, $0.count)
+        }
+        return try progress(result)
+    }
+
+    /// Ends both directions, without closing the descriptor.
+    public borrowing func shutDown() { _ = clinux_stream_shut_down(rawDescriptor) }
+
+    private borrowing func progress(_ result: Int) throws(Errno) -> StreamProgress {
+        if result > 0 { return .moved(result) }
+        if result == 0 || result == -Int(Errno.brokenPipe.rawValue)
+            || result == -Int(Errno.connectionReset.rawValue)
+        {
+            return .ended
+        }
+        if result == -Int(Errno.wouldBlock.rawValue) || result == -Int(Errno.interrupted.rawValue) {
+            return .wouldBlock
+        }
+        _ = try checked(result)
+        return .ended
+    }
+}

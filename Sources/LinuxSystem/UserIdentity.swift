@@ -1,0 +1,91 @@
+import CLinux
+public import SystemPackage
+
+/// Whom files are reached as: a user, its primary group and its supplementary groups.
+public struct UserIdentity: Hashable, Sendable {
+    public let user: UInt32
+    public let group: UInt32
+    public let groups: [UInt32]
+
+    public init(user: UInt32, group: UInt32, groups: [UInt32]) {
+        (self.user, self.group, self.groups) = (user, group, groups)
+    }
+
+    /// The group of those the user database does not know (the kernel's overflow group).
+    public static let strangersGroup: UInt32 = 65534
+
+    /// This process's own.
+    public static func ofProcess() throws(Errno) -> UserIdentity {
+        let groups = try unsafe groupList { unsafe clinux_own_groups($0, Int(CLINUX_GROUPS_MAX)) }
+        return UserIdentity(user: clinux_effective_user(), group: clinux_effective_group(), groups: groups)
+    }
+
+    /// Whether this process may act as other users. Root may, but not root of a user namespace that holds one user alone.
+    public static var mayBecomeOthers: Bool { clinux_may_become_others() != 0 }
+
+    /// As the user database has it; a number it does not know has no groups.
+    public static func of(user: UInt32) throws(Errno) -> UserIdentity {
+        var primary = strangersGroup
+        do {
+            let groups = try unsafe groupList {
+                unsafe clinux_groups_of(user, &primary, $0, Int(CLINUX_GROUPS_MAX))
+            }
+            return UserIdentity(user: user, group: primary, groups: groups)
+        } catch Errno.noSuchFileOrDirectory {
+            return UserIdentity(user: user, group: strangersGroup, groups: [])
+        }
+    }
+
+    /// The number of the user called `name`.
+    ///
+    /// - Throws: `ENOENT` when nobody is.
+    public static func number(ofUserNamed name: KernelText) throws(Errno) -> UInt32 {
+        var user: UInt32 = 0
+        _ = try checked(unsafe clinux_user_named(name.terminated, &user))
+        return user
+    }
+
+    public func isMember(of group: UInt32) -> Bool {
+        user == 0 || self.group == group || groups.contains(group)
+    }
+
+    /// From now on the calling thread reaches files as this user: with root's rights if it is root, else with no
+    /// capability at all. Other threads are not touched.
+    ///
+    /// - Throws: `EPERM` when this process may not become that user.
+    public func assume() throws(Errno) {
+        // SAFETY: the array's own storage, borrowed for the call with its own count.
+        _ = try checked(
+            unsafe groups.withUnsafeBufferPointer {
+                unsafe clinux_assume_identity(user, group, $0.baseAddress, $0.count)
+            })
+    }
+
+    private static func groupList(
+        _ fill: (UnsafeMutablePointer<UInt32>?) -> CInt
+    ) throws(Errno) -> [UInt32] {
+        var count: CInt = 0
+        let groups = unsafe [UInt32](unsafeUninitializedCapacity: Int(CLINUX_GROUPS_MAX)) { buffer, filled in
+            // SAFETY: the shim writes at most CLINUX_GROUPS_MAX entries, the size of this storage.
+            count = unsafe fill(buffer.baseAddress)
+            filled = max(0, Int(count))
+        }
+        _ = try checked(count)
+        return Array(groups)
+    }
+}
+
+/// Things one thread, or this process, asks of the kernel once.
+public enum FileServing {
+    /// Clears the file-creation mask, of the calling thread alone where that is allowed: modes arrive already masked
+    /// by the client.
+    public static func clearCreationMask() { clinux_clear_creation_mask() }
+
+    /// Raises the limit on open files as far as this process may; the limit then in force.
+    public static func raiseDescriptorLimit() throws(Errno) -> Int {
+        Int(try checked(clinux_raise_descriptor_limit()))
+    }
+
+    /// Processors this process may run on.
+    public static var coreCount: Int { Int(clinux_core_count()) }
+}

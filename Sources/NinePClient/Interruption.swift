@@ -1,0 +1,64 @@
+internal import NineP
+internal import Synchronization
+
+/// Lets one thread have another's calls given up: those it is passed to, one after the other.
+///
+/// The server is told by Tflush. When its reply comes first, the call succeeds as if nothing had happened; when Rflush
+/// comes first, the call fails with `.interrupted`, and a fid it would have made may or may not exist.
+public final class Interruption: Sendable {
+    private struct Target {
+        let session: Session
+        let call: PendingCall
+        let serial: UInt64
+    }
+
+    private struct State {
+        var isRequested = false
+        var target: Target?
+    }
+
+    private let state = Mutex(State())
+
+    public init() {}
+
+    public var isRequested: Bool { state.withLock { $0.isRequested } }
+
+    /// Asks for it; calls made with it later are given up at once. May wait while a request is being sent.
+    public func interrupt() {
+        let target = state.withLock { state in
+            state.isRequested = true
+            return state.target
+        }
+        if let target { target.session.flush(target.call, target.serial, because: .interrupted) }
+    }
+
+    func attach(_ session: Session, _ call: PendingCall, _ serial: UInt64) {
+        let isRequested = state.withLock { state in
+            state.target = Target(session: session, call: call, serial: serial)
+            return state.isRequested
+        }
+        if isRequested { session.flush(call, serial, because: .interrupted) }
+    }
+
+    func detach() { state.withLock { $0.target = nil } }
+}
+
+extension Session {
+    /// Asks the server to forget a call, once. One that is not sent yet is flushed by its own thread, right after.
+    func flush(_ call: PendingCall, _ serial: UInt64, because surrender: SessionError) {
+        let flush = table.withLock { table -> PendingCall? in
+            guard call.serial == serial, call.isOwned, call.expectation != nil, !call.isBeingFlushed else {
+                return nil
+            }
+            call.surrender = surrender
+            guard call.isSent, let flush = try? table.begin(Expectation(.flush), isOwned: false) else {
+                return nil
+            }
+            flush.flushes = call
+            call.isBeingFlushed = true
+            return flush
+        }
+        guard let flush else { return }
+        send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag))
+    }
+}

@@ -1,0 +1,63 @@
+internal import LinuxSystem
+internal import NineP
+
+/// What a reply must be to count as one: the server is not trusted to answer what was asked.
+struct Expectation {
+    let type: RequestType
+    /// The most payload bytes, written bytes or qids the request allows.
+    let limit: Int
+
+    init(_ type: RequestType, limit: Int = 0) { (self.type, self.limit) = (type, limit) }
+
+    init(_ request: Request) {
+        switch request {
+        case .read(_, _, let count), .readdir(_, _, let count): self.init(request.type, limit: Int(count))
+        case .write(_, _, let data): self.init(.write, limit: data.count)
+        case .walk(_, _, let names): self.init(.walk, limit: names.count)
+        default: self.init(request.type)
+        }
+    }
+
+    func isMet(by reply: Reply) -> Bool {
+        switch reply {
+        case .error: true
+        case .read(let payload), .readdir(let payload): reply.answers == type && payload.count <= limit
+        case .write(let count): type == .write && Int(count) <= limit
+        case .walk(let qids): type == .walk && qids.count <= limit
+        default: reply.answers == type
+        }
+    }
+}
+
+/// One tag: free, or a call under way with it. Kept and used again, so that a call allocates nothing of its own.
+///
+/// All but `frame` is guarded by the session's lock; `frame` belongs to the thread that makes the call.
+final class PendingCall: @unchecked Sendable {
+    let tag: Tag
+    let parker = Parker()
+    var frame: [UInt8] = []
+
+    /// Counts the calls this tag was used for, so that a late interruption does not hit the next one.
+    var serial: UInt64 = 0
+    /// What is awaited; `nil` once answered, and while free.
+    var expectation: Expectation?
+    var outcome: Result<Reply, SessionError>?
+    /// A thread is in the middle of this call.
+    var isOwned = false
+    var isSent = false
+    /// Why it is being given up; a Tflush for it is, or will be, under way.
+    var surrender: SessionError?
+    /// An unanswered Tflush names this tag: it may not be used again before that is answered.
+    var isBeingFlushed = false
+    /// This call is itself a Tflush, of that one. Nobody waits for it.
+    var flushes: PendingCall?
+
+    init(tag: Tag) { self.tag = tag }
+
+    func begin(_ expectation: Expectation, isOwned: Bool) {
+        serial &+= 1
+        self.expectation = expectation
+        (outcome, surrender, flushes) = (nil, nil, nil)
+        (self.isOwned, isSent, isBeingFlushed) = (isOwned, false, false)
+    }
+}

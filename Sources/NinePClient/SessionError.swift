@@ -1,0 +1,48 @@
+public import SystemPackage
+
+/// How a session ended. It never comes back; its fids and locks are the server's to drop.
+public enum Ending: Hashable, Sendable, CustomStringConvertible {
+    /// We closed it.
+    case closed
+    /// The server hung up.
+    case hungUp
+    /// The server knows nothing of the session any more (`EPROTO`): it was started anew.
+    case forgotten
+    /// The server broke the protocol.
+    case violation(String)
+    /// The connection failed, or a frame stalled (`ETIMEDOUT`).
+    case system(Errno)
+
+    public var description: String {
+        switch self {
+        case .closed: "closed on this side"
+        case .hungUp: "the server hung up"
+        case .forgotten: "the server was started anew and has forgotten the session; mount again"
+        case .violation(let what): "the server broke the protocol: \(what)"
+        case .system(.timedOut): "the server stopped in the middle of a message"
+        case .system(let errno): "the connection failed: \(errno)"
+        }
+    }
+}
+
+/// Why a call has no reply.
+public enum SessionError: Error, Hashable, Sendable {
+    /// The server's answer (`Rlerror`).
+    case refused(Errno)
+    /// Given up through its `Interruption`; the server was told (`Tflush`) and agreed.
+    case interrupted
+    /// Given up after its limit; the server was told and agreed.
+    case timedOut
+    /// The session is over; nobody knows whether the request was carried out.
+    case ended(Ending)
+
+    /// What a program that asked for it is told.
+    public var errno: Errno {
+        switch self {
+        case .refused(let errno): errno
+        case .interrupted: .interrupted
+        case .timedOut: .timedOut
+        case .ended: .ioError
+        }
+    }
+}

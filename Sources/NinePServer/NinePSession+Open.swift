@@ -1,0 +1,131 @@
+import LinuxSystem
+import NineP
+import SystemPackage
+
+/// What a new file is to be: permission bits already masked by the client, and its group.
+struct NewFile {
+    let mode: UInt32
+    let group: UInt32
+
+    var permissions: UInt32 { mode & 0o7777 }
+}
+
+/// lopen and lcreate.
+extension NinePSession {
+    func open(_ fid: Fid, _ flags: OpenFlags, on worker: Worker) throws(Errno) -> Reply {
+        let entry = try fids.entry(fid)
+        let node = try entry.unopenedNode()
+        let access = try DataAccess(flags, on: entry)
+        try worker.act(as: entry.attachment.identity)
+        let file = try openFile(node, access)
+        entry.become(.open(node, file))
+        return .lopen(qid: try server.qids.qid(of: node), ioUnit: 0)
+    }
+
+    /// Opens a file or directory. Nothing else: a FIFO could block for ever, a device do anything.
+    private func openFile(_ node: Node, _ access: DataAccess) throws(Errno) -> OpenFile {
+        switch node.kind {
+        case .regular, .directory: break
+        case .symbolicLink: throw .tooManySymbolicLinkLevels
+        case .special: throw .noSuchAddressOrDevice
+        }
+        // The kind was read from the very inode that is opened now, and an inode's kind never changes.
+        let file = OpenFile(
+            try node.descriptor.reopened(access), access: access, isDirectory: node.kind == .directory)
+        if access.contains(.truncate) { server.qids.noteChange(of: node) }
+        return file
+    }
+
+    func create(
+        in fid: Fid, _ name: Name, _ flags: OpenFlags, _ new: NewFile, on worker: Worker
+    ) throws(Errno) -> Reply {
+        let entry = try fids.entry(fid)
+        let directory = try entry.unopenedNode()
+        try entry.requireChangeable()
+        try directory.requireDirectory()
+        let name = try FileName(untrusted: name.bytes)
+        let access = try DataAccess(flags, on: entry)
+        let (node, file) = try makeOrOpen(
+            name, in: directory, access, isExclusive: flags.contains(.exclusive), new, entry, worker)
+        entry.become(.open(node, file))
+        return .lcreate(qid: try server.qids.qid(of: node), ioUnit: 0)
+    }
+
+    /// Either makes the file, or opens the one there is after a look at its kind: the kernel's O_CREAT alone would
+    /// open a FIFO of that name. Somebody else may make and remove it between the two, so it is tried some times.
+    private func makeOrOpen(
+        _ name: FileName, in directory: Node, _ access: DataAccess, isExclusive: Bool, _ new: NewFile,
+        _ entry: FidEntry, _ worker: Worker
+    ) throws(Errno) -> (Node, OpenFile) {
+        for _ in 0..<16 {
+            do throws(Errno) {
+                return try make(name, in: directory, access, new, entry, worker)
+            } catch .fileExists where !isExclusive {
+                do throws(Errno) {
+                    try worker.act(as: entry.attachment.identity)
+                    let crosses = entry.attachment.export.policy.crossesMounts
+                    let node = try Node(directory.descriptor.child(name, crossMounts: crosses))
+                    guard node.kind != .directory else { throw Errno.isDirectory }
+                    return (node, try openFile(node, access))
+                } catch .noSuchFileOrDirectory { continue }
+            }
+        }
+        throw .resourceTemporarilyUnavailable
+    }
+
+    private func make(
+        _ name: FileName, in directory: Node, _ access: DataAccess, _ new: NewFile, _ entry: FidEntry,
+        _ worker: Worker
+    ) throws(Errno) -> (Node, OpenFile) {
+        try worker.act(as: owner(of: new, entry))
+        let description = try directory.descriptor.create(name, access, mode: new.permissions)
+        server.qids.noteChange(of: directory)
+        let node = try Node(description.reopenedAsPath())
+        try giveGroup(new, to: node, entry)
+        return (node, OpenFile(description, access: access, isDirectory: false))
+    }
+
+    /// Whom a new file belongs to: the fid's user, with the group asked for if that user is in it.
+    func owner(of new: NewFile, _ entry: FidEntry) -> UserIdentity {
+        let identity = entry.attachment.identity
+        guard new.group != identity.group, identity.isMember(of: new.group) else { return identity }
+        let others =
+            identity.groups.contains(identity.group) ? identity.groups : identity.groups + [identity.group]
+        return UserIdentity(user: identity.user, group: new.group, groups: others)
+    }
+
+    /// Where this process cannot become the owner (it is not root's), the group is given afterwards, unless the
+    /// directory decides it (set-group-ID) or the mode would suffer.
+    func giveGroup(_ new: NewFile, to node: Node, _ entry: FidEntry) throws(Errno) {
+        let identity = entry.attachment.identity
+        guard !server.accounts.becomesUsers, new.group != identity.group, identity.isMember(of: new.group),
+            new.permissions & 0o6000 == 0
+        else { return }
+        let status = try node.descriptor.status()
+        guard status.group == identity.group else { return }
+        try node.descriptor.changeOwner(user: nil, group: new.group)
+    }
+}
+
+extension DataAccess {
+    /// This machine's flags for the protocol's. O_DIRECT is dropped (any offset and length must do), as are flags
+    /// about names, which a fid no longer has.
+    ///
+    /// - Throws: `EINVAL` for no access at all, `EOPNOTSUPP` for O_TMPFILE, `EROFS` on a read-only export.
+    init(_ flags: OpenFlags, on entry: FidEntry) throws(Errno) {
+        guard flags.rawValue & 0o20000000 == 0 else { throw .notSupportedOnSocket }
+        switch flags.access {
+        case .readOnly: self = .readOnly
+        case .writeOnly: self = .writeOnly
+        case .readWrite: self = .readWrite
+        default: throw .invalidArgument
+        }
+        if flags.contains(.truncate) { insert(.truncate) }
+        if self != .readOnly { try entry.requireChangeable() }
+        if flags.contains(.append) { insert(.append) }
+        if flags.contains(.nonBlocking) { insert(.nonBlocking) }
+        if flags.contains(.sync) { insert(.sync) }
+        if flags.contains(.dataSync) { insert(.dataSync) }
+        if flags.contains(.directory) { insert(.directory) }
+    }
+}

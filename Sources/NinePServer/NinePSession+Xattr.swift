@@ -1,0 +1,53 @@
+import LinuxSystem
+import NineP
+import SystemPackage
+
+/// xattrwalk, xattrcreate, and what clunk applies.
+extension NinePSession {
+    /// The value is taken now and read from the new fid afterwards; an empty name asks for the list of names.
+    func walkXattr(_ fid: Fid, to newFid: Fid, _ name: Name, on worker: Worker) throws(Errno) -> Reply {
+        let entry = try fids.entry(fid)
+        let node = try entry.node()
+        try fids.requireUnused(newFid)
+        try worker.act(as: entry.attachment.identity)
+        let value: [UInt8] =
+            if name.isEmpty {
+                try node.descriptor.xattrNames()
+            } else {
+                try node.descriptor.xattr(xattrName(name))
+            }
+        try fids.insert(FidEntry(entry.attachment, .xattrValue(value)), as: newFid)
+        return .xattrwalk(size: UInt64(value.count))
+    }
+
+    func createXattr(_ fid: Fid, _ name: Name, byteCount: UInt64, _ flags: XattrFlags) throws(Errno) -> Reply
+    {
+        let entry = try fids.entry(fid)
+        let node = try entry.unopenedNode()
+        try entry.requireChangeable()
+        let name = try xattrName(name)
+        guard byteCount <= UInt64(OwnedDescriptor.maximumXattrByteCount) else { throw .argListTooLong }
+        guard flags.isSubset(of: [.create, .replace]), flags != [.create, .replace] else {
+            throw .invalidArgument
+        }
+        let change = XattrChange(node: node, name: name, byteCount: Int(byteCount), flags: flags)
+        try fids.beginXattr(entry, change)
+        return .xattrcreate
+    }
+
+    /// Size zero takes the attribute away. A value that did not arrive whole is not applied.
+    func apply(_ change: XattrChange) throws(Errno) {
+        guard change.byteCount > 0 else {
+            try change.node.descriptor.removeXattr(change.name)
+            return server.qids.noteChange(of: change.node)
+        }
+        guard change.value.count == change.byteCount else { throw .invalidArgument }
+        try change.node.descriptor.setXattr(change.name, change.value, flags: CInt(change.flags.rawValue))
+        server.qids.noteChange(of: change.node)
+    }
+
+    private func xattrName(_ name: Name) throws(Errno) -> KernelText {
+        guard name.bytes.count <= 255 else { throw .outOfRange }
+        return try KernelText(untrusted: name.bytes, maximumByteCount: 255)
+    }
+}

@@ -1,0 +1,155 @@
+import LinuxSystem
+import Logging
+import NineP
+import Synchronization
+public import SystemPackage
+
+/// Serves 9P on a unix socket: one loop that accepts clients and takes their frames; the replies come from the
+/// server's workers. The caller owns the loop: `run` is to be called from a thread of its choice.
+public final class SocketServer: Sendable {
+    private static let listenerToken: UInt64 = 0
+    private static let wakeToken: UInt64 = 1
+    private static let maximumConnectionCount = 1024
+
+    private let server: NinePServer
+    public let path: String
+    private let listener: UnixSocket
+    private let poller: Poller
+    private let waker: EventCounter
+    private let mailbox = Mutex(Mailbox())
+    private let trustsAnyUser: Bool
+
+    private struct Mailbox {
+        var connections: [UInt64] = []
+        var isStopping = false
+    }
+
+    private struct Client {
+        let connection: SocketConnection
+        let session: NinePSession
+        var input = FrameInput()
+        var hasHungUp = false
+    }
+
+    /// - Parameters:
+    ///   - mode: who may connect, as permission bits of the socket's file.
+    ///   - trustsAnyUser: whether each client may speak for any user. Otherwise only root and this process's own
+    ///     user may; everybody else only for themselves.
+    /// - Throws: `EADDRINUSE` when somebody listens at `path` already.
+    public init(
+        _ server: NinePServer, at path: String, mode: UInt32 = 0o600, trustsAnyUser: Bool = false
+    ) throws(Errno) {
+        (self.server, self.path, self.trustsAnyUser) = (server, path, trustsAnyUser)
+        poller = try Poller()
+        waker = try EventCounter()
+        listener = try UnixSocket.listening(.stream, at: path, mode: mode, backlog: 128)
+        try poller.add(listener.rawDescriptor, .readable, token: SocketServer.listenerToken)
+        try poller.add(waker.rawDescriptor, .readable, token: SocketServer.wakeToken)
+    }
+
+    /// Ends `run`. From any thread, at any time.
+    public func stop() {
+        mailbox.withLock { $0.isStopping = true }
+        waker.signal()
+    }
+
+    /// Serves until `stop`; then every client is hung up on and the socket's file is gone.
+    ///
+    /// - Throws: the errno of waiting, which no client can cause.
+    public func run() throws(Errno) {
+        var clients: [UInt64: Client] = [:]
+        var lastNumber = SocketServer.wakeToken
+        /// Those with perhaps more to read, after everybody had a turn.
+        var due: Set<UInt64> = []
+        defer {
+            UnixSocket.remove(at: path)
+            for client in clients.values { end(client, "the server stops") }
+        }
+        while true {
+            for event in try poller.wait(for: due.isEmpty ? nil : .zero) {
+                switch event.token {
+                case SocketServer.listenerToken: acceptAll(&clients, &lastNumber)
+                case SocketServer.wakeToken: waker.drain()
+                default:
+                    if event.events.contains(.writable) { clients[event.token]?.connection.flushOutput() }
+                    if event.events.contains(.hangUp) { clients[event.token]?.hasHungUp = true }
+                    due.insert(event.token)
+                }
+            }
+            let (woken, isStopping) = mailbox.withLock { mailbox in
+                defer { mailbox.connections = [] }
+                return (mailbox.connections, mailbox.isStopping)
+            }
+            if isStopping { return }
+            due.formUnion(woken)
+            due = due.filter { serve($0, &clients) }
+        }
+    }
+
+    /// One turn of one client; whether it may have more.
+    private func serve(_ number: UInt64, _ clients: inout [UInt64: Client]) -> Bool {
+        guard var client = clients.removeValue(forKey: number) else { return false }
+        if let reason = client.connection.reasonToDrop {
+            end(client, reason, isClientsFault: true)
+            return false
+        }
+        do throws(FrameError) {
+            let turn = try client.connection.takeFrames(into: &client.input, for: client.session)
+            switch turn {
+            case .yields:
+                clients[number] = client
+                return true
+            case .waits where !client.hasHungUp: clients[number] = client
+            case .waits, .ended: end(client, "the client hung up")
+            }
+            return false
+        } catch {
+            end(client, "\(error)", isClientsFault: true)
+            return false
+        }
+    }
+
+    private func acceptAll(_ clients: inout [UInt64: Client], _ lastNumber: inout UInt64) {
+        do throws(Errno) {
+            while let socket = try listener.accept() {
+                guard clients.count < SocketServer.maximumConnectionCount else {
+                    server.logger.warning("client refused: there are \(clients.count) already")
+                    continue
+                }
+                lastNumber += 1
+                clients[lastNumber] = try welcome(socket, lastNumber)
+            }
+        } catch {
+            server.logger.warning("no client accepted", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func welcome(_ socket: consuming UnixSocket, _ number: UInt64) throws(Errno) -> Client {
+        let peer = try socket.peerCredentials()
+        let isTrusted = trustsAnyUser || peer.user == 0 || peer.user == server.accounts.ofProcess.user
+        let connection = SocketConnection(number, socket) { [weak self] number in self?.wake(number) }
+        let session = NinePSession(
+            of: server, to: connection, label: "\(number - SocketServer.wakeToken)",
+            trust: isTrusted ? .anyUser : .only(user: peer.user))
+        // Edges: told once that there is something, the loop reads until there is nothing.
+        try poller.add(
+            connection.socket.rawDescriptor, [.readable, .writable, .peerClosed, .edgeTriggered],
+            token: number)
+        session.logger.info(
+            "client connected", metadata: ["process": "\(peer.process)", "user": "\(peer.user)"])
+        return Client(connection: connection, session: session)
+    }
+
+    private func end(_ client: Client, _ reason: String, isClientsFault: Bool = false) {
+        client.session.logger.log(
+            level: isClientsFault ? .notice : .info, "client gone", metadata: ["reason": "\(reason)"])
+        try? poller.remove(client.connection.socket.rawDescriptor)
+        client.connection.close()
+        client.session.end()
+    }
+
+    private func wake(_ number: UInt64) {
+        mailbox.withLock { $0.connections.append(number) }
+        waker.signal()
+    }
+}

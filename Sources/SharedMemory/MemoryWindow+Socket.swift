@@ -1,0 +1,26 @@
+public import LinuxSystem
+public import SystemPackage
+
+/// Bytes straight between a stream socket and a window: the kernel copies, once, and nobody here looks at what may
+/// change. For ordinary memory of our own.
+extension MemoryWindow {
+    /// Reads from `socket` what is there, at most `byteCount` bytes, into the window at `offset`.
+    public func fill(
+        at offset: Int, byteCount: Int, from socket: borrowing UnixSocket
+    ) throws(Errno) -> StreamProgress {
+        // SAFETY: `lend` checks the range; the memory does not outlive the call.
+        try unsafe lend(at: offset, byteCount: byteCount, crossesAs: nil) {
+            memory throws(Errno) in try unsafe socket.read(into: memory)
+        }
+    }
+
+    /// Writes to `socket` what goes now of `prefix` and then of `byteCount` bytes at `offset`.
+    public func send(
+        _ prefix: ArraySlice<UInt8>, thenAt offset: Int, byteCount: Int, to socket: borrowing UnixSocket
+    ) throws(Errno) -> StreamProgress {
+        // SAFETY: as above.
+        try unsafe lend(at: offset, byteCount: byteCount, crossesAs: nil) {
+            memory throws(Errno) in try unsafe socket.write(prefix, then: UnsafeRawBufferPointer(memory))
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import DevicePage
+public import Links
+import LinuxSystem
+import SharedMemory
+import SystemPackage
+import Virtio
+
+/// The guest side of one link: finds the host's page, the devices on it, and probes drivers for them.
+///
+/// The caller owns the loop: it watches `pollDescriptor`, and calls `service()` when that is readable or
+/// `nextDeadline` has come. Nothing here blocks, and everything happens on that one thread.
+///
+/// What the host writes is read once, checked, and kept here; a host that breaks a rule costs itself that device, which
+/// fails, and nothing else.
+public final class GuestBackend {
+    public let link: any Link
+    public let settings: GuestSettings
+    public let drivers: [GuestDriverKind]
+
+    let context: GuestContext
+    /// In the order in which they were found.
+    var devices: [GuestDevice] = []
+    var page = PageWatch.none
+    /// Slots that cannot be driven at all, until something else is there.
+    var unusable: [PageOffset: DeviceEntry] = [:]
+    var brokenWalk: String?
+    public private(set) var isUnloading = false
+
+    /// - Parameters:
+    ///   - link: a link whose side is guest, started by the caller.
+    ///   - drivers: matched by virtio ID, the first of a type wins.
+    ///   - clock: what time it is; tests bring their own.
+    ///   - events: told what happens, on the link's thread.
+    /// - Throws: `.system` when there are no descriptors.
+    public init(
+        link: any Link, drivers: [GuestDriverKind], settings: GuestSettings = GuestSettings(),
+        clock: @escaping () -> ContinuousClock.Instant = { .now },
+        events: @escaping (GuestEvent) -> Void = { _ in }
+    ) throws(LinkError) {
+        precondition(link.side == .guest, "a guest-backend needs the guest side of a link")
+        self.link = link
+        self.drivers = drivers
+        self.settings = settings
+        do throws(Errno) {
+            context = try GuestContext(link: link, settings: settings, clock: clock, report: events)
+        } catch { throw .system(error, during: "making a guest-backend") }
+    }
+
+    // MARK: The loop
+
+    /// Readable when `service()` has something to do.
+    public var pollDescriptor: CInt { context.poller.rawDescriptor }
+
+    /// When to call `service()` even if nothing is readable.
+    public var nextDeadline: ContinuousClock.Instant? {
+        ([link.nextDeadline, page.nextDeadline] + devices.map(\.nextDeadline)).compactMap { $0 }.min()
+    }
+
+    /// Does what can be done without blocking: takes doorbells, follows the host, lets drivers work.
+    ///
+    /// - Throws: what the link throws; the devices are as if the peer had gone.
+    public func service() throws(LinkError) {
+        let ready = try readyDescriptors()
+        let events: LinkEvents
+        do throws(LinkError) {
+            events = try link.service()
+        } catch {
+            peerLeft("the link failed: \(error)")
+            throw error
+        }
+        for note in events.notes { context.tell(.linkNote, nil, note) }
+        switch events.peer {
+        case .arrived: peerArrived()
+        case .gone(let reason): peerLeft(reason)
+        case nil: break
+        }
+        lookForPage()
+        serviceDevices(rung: events.doorbells, ready)
+    }
+
+    private func readyDescriptors() throws(LinkError) -> Set<UInt64> {
+        do throws(Errno) {
+            return try context.readyDescriptors()
+        } catch { throw .system(error, during: "waiting on a guest-backend") }
+    }
+
+    private func serviceDevices(rung: DoorbellSet, _ ready: Set<UInt64>) {
+        if case .present(_, let configDoorbell) = page, rung.contains(configDoorbell) { scan() }
+        // Nothing across the link is read here: what the host asks comes with the config doorbell.
+        for device in devices where isDue(device, rung, ready) {
+            device.advance()
+            device.serviceDriver()
+        }
+        dropGone()
+    }
+
+    private func isDue(
+        _ device: GuestDevice, _ rung: DoorbellSet, _ ready: Set<UInt64>
+    ) -> Bool {
+        if rung.contains(device.ownDoorbell) { return true }
+        if let descriptor = device.driver?.pollDescriptor, ready.contains(UInt64(descriptor) + 1) {
+            return true
+        }
+        // The deadline is asked for first: one that is the present must not be later than what it is held against.
+        return device.nextDeadline.map { $0 <= context.clock() } ?? false
+    }
+
+    // MARK: The peer
+
+    private func peerArrived() {
+        // Our own link may have been stopped and started under us, which no event tells.
+        peerLeft("the two met anew")
+        context.tell(.linkUp)
+        awaitPage()
+    }
+
+    private func peerLeft(_ reason: String) {
+        let wasUp = page.page != nil
+        for device in devices { device.linkGone() }
+        devices = []
+        unusable = [:]
+        brokenWalk = nil
+        page = .none
+        context.quarantinedByteCount = 0
+        if wasUp { context.tell(.linkDown, nil, reason) }
+    }
+
+    // MARK: Going down
+
+    /// Lets go of every device and of the page (mic-abi 2.9). `isUnloaded` says when that is done; then the link may
+    /// be stopped. Takes no longer than the limit of a reset.
+    public func unload() {
+        guard !isUnloading else { return }
+        isUnloading = true
+        if case .present(let page, let doorbell) = page {
+            page.setConfigDoorbell(ControlBlock.noDoorbell)
+            link.releaseDoorbell(doorbell)
+        }
+        for device in devices {
+            device.slot.control.beginUnload()
+            device.reset(for: .unload)
+        }
+        dropGone()
+    }
+
+    public var isUnloaded: Bool { isUnloading && devices.isEmpty }
+
+    /// Stops at once: drivers let go, and the peer sees the link go.
+    public func stop() {
+        peerLeft("stopped")
+        link.stop()
+    }
+
+    func dropGone() {
+        devices.removeAll { if case .gone = $0.phase { true } else { false } }
+    }
+}

@@ -1,0 +1,173 @@
+import DevicePage
+import Links
+import SharedMemory
+import Virtio
+import Virtqueue
+
+/// One device on the host's page, by the place of its slot and this record; the page is never asked who it is.
+final class GuestDevice {
+    /// What a reset is for.
+    enum Purpose {
+        case rebind(GuestDriverKind)
+        case unbind
+        /// The host asked for it.
+        case remove
+        /// We go.
+        case unload
+    }
+
+    enum Phase {
+        case unbound
+        case settingUp(Handshake, GuestDriverKind)
+        case running(GuestDriverKind, any GuestDriver)
+        case resetting(Handshake, Purpose)
+        /// `isAnswerable` is false when the host did not answer: nothing more may be asked of it.
+        case failed(String, isAnswerable: Bool)
+        /// Let go of.
+        case gone
+    }
+
+    let name: String
+    /// The slot as it was found; its queues and offered features count for the device's life.
+    let entry: DeviceEntry
+    let slot: DeviceSlot
+    /// What the host rings for us, and we for it (`nil`: none).
+    let ownDoorbell: DoorbellNumber
+    let hostDoorbell: DoorbellNumber?
+
+    let backend: GuestContext
+    var phase = Phase.unbound
+    /// What we last wrote: the host zeroes its own copy in a reset.
+    private(set) var status: DeviceStatus = []
+    var negotiated: FeatureSet?
+    var memory: DeviceMemory
+    var queues: [GuestQueue] = []
+    var usedAddresses: [UInt64] = []
+
+    /// Takes the device: from now on the host rings us for it.
+    ///
+    /// - Parameter hostDoorbell: what the host states, checked.
+    init(
+        _ entry: DeviceEntry, _ slot: DeviceSlot, name: String, hostDoorbell: DoorbellNumber?,
+        backend: GuestContext
+    ) {
+        self.hostDoorbell = hostDoorbell
+        self.name = name
+        self.entry = entry
+        self.slot = slot
+        self.backend = backend
+        memory = DeviceMemory(backend.link)
+        ownDoorbell = backend.link.allocateDoorbell()
+        slot.control.setHostToGuestDoorbell(ownDoorbell.byte)
+    }
+
+    /// Whether the slot is still this device: the host has not marked it, nor put another in its place, which would have
+    /// no doorbell of ours in it.
+    var isStillThere: Bool {
+        slot.type == Int8(entry.type.rawValue) && slot.control.hostToGuestDoorbell == ownDoorbell.byte
+    }
+
+    var driver: (any GuestDriver)? { if case .running(_, let driver) = phase { driver } else { nil } }
+
+    func ring() { if let hostDoorbell { backend.link.ring(hostDoorbell) } }
+
+    func write(status: DeviceStatus) {
+        self.status = status
+        slot.setStatus(status)
+        ring()
+    }
+
+    func start(_ handshake: inout Handshake) -> HandshakeOutcome {
+        let outcome = handshake.advance(now: backend.clock())
+        if handshake.takeRing() { ring() }
+        return outcome
+    }
+
+    /// Goes on with whatever handshake is under way, if it is time.
+    func advance() {
+        switch phase {
+        case .settingUp(var handshake, let kind):
+            let outcome = start(&handshake)
+            phase = .settingUp(handshake, kind)
+            if outcome != .pending { finishSetUp(kind, outcome) }
+        case .resetting(var handshake, let purpose):
+            let outcome = start(&handshake)
+            phase = .resetting(handshake, purpose)
+            if outcome != .pending { finishReset(purpose, outcome) }
+        case .unbound, .running, .failed, .gone:
+            return
+        }
+    }
+
+    var nextDeadline: ContinuousClock.Instant? {
+        switch phase {
+        case .settingUp(let handshake, _), .resetting(let handshake, _): handshake.nextCheck
+        case .running(_, let driver): driver.nextDeadline
+        case .unbound, .failed, .gone: nil
+        }
+    }
+
+    /// Lets the driver do what it can.
+    func serviceDriver() {
+        guard case .running(_, let driver) = phase else { return }
+        do throws(GuestDriverError) {
+            try driver.service()
+        } catch { fail(error.description, isAnswerable: true) }
+    }
+
+    func configChanged() {
+        if let driver {
+            do throws(GuestDriverError) {
+                try driver.configChanged()
+            } catch { fail(error.description, isAnswerable: true) }
+        }
+        slot.control.acknowledgeConfigChange()
+        ring()
+        backend.tell(.configChanged, name)
+    }
+
+    /// Stops driving it. What the host was given of our memory stays out of use until a reset is answered.
+    func fail(_ reason: String, isAnswerable: Bool) {
+        stopDriver()
+        write(status: status.union(.failed))
+        phase = .failed(reason, isAnswerable: isAnswerable)
+        backend.tell(.failed, name, reason)
+    }
+
+    func stopDriver() {
+        guard case .running(_, let driver) = phase else { return }
+        // Before the driver closes it: a closed descriptor cannot be unwatched.
+        backend.unwatch(driver)
+        driver.stop()
+        queues = []
+        phase = .unbound
+    }
+
+    /// The host touches nothing of it any more.
+    func freeMemory() {
+        queues = []
+        usedAddresses = []
+        memory.free()
+    }
+
+    /// The host may still write to it: it belongs to nobody until the link goes.
+    func quarantineMemory(_ reason: String) {
+        queues = []
+        guard memory.byteCount > 0 else { return }
+        backend.quarantinedByteCount += memory.byteCount
+        backend.tell(
+            .quarantined, name, "\(reason); \(memory.byteCount) bytes stay out of use until the link goes")
+        memory = DeviceMemory(backend.link)
+    }
+
+    func begin(_ handshake: Handshake, _ phase: (Handshake) -> Phase) {
+        var handshake = handshake
+        if handshake.takeRing() { ring() }
+        self.phase = phase(handshake)
+    }
+
+    func setStatusSilently(_ status: DeviceStatus) {
+        self.status = status
+        slot.setStatus(status)
+    }
+}

@@ -1,0 +1,73 @@
+import Links
+
+/// Something that happened on a guest's link, for logs and for the control tree's events.
+public struct GuestEvent: Sendable, Hashable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// The two sides met.
+        case linkUp = "link-up"
+        /// The peer went; all devices are gone.
+        case linkDown = "link-down"
+        /// What a link says on its way to a meeting.
+        case linkNote = "link-note"
+        /// The host's page is there.
+        case pageFound = "page-found"
+        /// It is not, in time; it is looked for further on.
+        case pageMissing = "page-missing"
+        /// It cannot be walked to its end.
+        case pageBroken = "page-broken"
+        /// A device appeared on the page.
+        case found
+        /// A driver drives it.
+        case bound
+        /// Its driver has let go.
+        case unbound
+        /// It is not driven any more; the detail says why.
+        case failed
+        /// The host has changed its config space.
+        case configChanged = "config-changed"
+        /// It is not there any more: the host removed it, or we go.
+        case removed
+        /// The host did not answer, or removed it without asking: memory it may still write to stays out of use until
+        /// the link goes.
+        case quarantined
+    }
+
+    public let kind: Kind
+    /// The device's name; `nil` where the link is meant.
+    public let device: String?
+    /// What happened, for people; may be empty.
+    public let detail: String
+    /// False when the same happened to the same device a short time ago: count it, but do not log it again.
+    public let isWorthLogging: Bool
+}
+
+/// Says which events are worth a line: of one device and one kind, one in an interval.
+struct EventLimiter {
+    private struct Cause: Hashable {
+        let kind: GuestEvent.Kind
+        let device: String?
+    }
+
+    private var limiter: CauseLimiter<Cause>
+
+    init(interval: Duration) { limiter = CauseLimiter(interval: interval) }
+
+    mutating func event(
+        _ kind: GuestEvent.Kind, _ device: String?, _ detail: String, at now: ContinuousClock.Instant
+    ) -> GuestEvent {
+        let cause = Cause(kind: kind, device: device)
+        let isWorthLogging = !kind.isPeerDriven || limiter.isWorthLogging(cause, at: now)
+        return GuestEvent(kind: kind, device: device, detail: detail, isWorthLogging: isWorthLogging)
+    }
+}
+
+extension GuestEvent.Kind {
+    /// What a host can make happen as often as it likes.
+    var isPeerDriven: Bool {
+        switch self {
+        case .found, .bound, .unbound, .failed, .configChanged, .removed, .quarantined, .pageBroken: true
+        case .linkUp, .linkDown, .linkNote, .pageFound: true
+        case .pageMissing: false
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import CopyFile
+import SystemPackage
+import Virtqueue
+
+/// What openings do with the chains they were given.
+extension CopyQueue {
+    /// The oldest chain that nobody holds.
+    func oldestReady() -> UInt64? {
+        if ready.isEmpty { _ = takeOne() }
+        return ready.oldest
+    }
+
+    func isUnheld(_ token: UInt64) -> Bool {
+        guard let chain = taken[token] else { return false }
+        return chain.holder == nil
+    }
+
+    /// Somebody got a chain's readable bytes up to `reader`.
+    func markDelivered(_ token: UInt64, to holder: OpeningID, upTo reader: ChainReader) {
+        guard var held = taken[token] else { return }
+        if held.holder == nil, held.wasDelivered { counts.redeliveries &+= 1 }
+        counts.bytesRead &+= UInt64(held.reader.remainingByteCount - reader.remainingByteCount)
+        held.reader = reader
+        held.holder = holder
+        taken[token] = held
+    }
+
+    /// Whether a record of the batch being checked may be applied, after those before it. Changes nothing but the
+    /// plan, which ends with the batch.
+    func check(_ record: CopyRecord, from opening: OpeningID) throws(Errno) {
+        if record.flags == .broken {
+            guard ring != nil else { throw .staleNFSFileHandle }
+            return
+        }
+        guard record.token < nextToken else { throw .invalidArgument }
+        guard record.token >= firstTokenOfLife else { throw .staleNFSFileHandle }
+        guard var held = taken[record.token] else { throw .alreadyInProcess }
+        guard held.holder == opening else { throw .notPermitted }
+        if held.plan.batch != answerBatch {
+            held.plan = AnswerPlan(batch: answerBatch, written: held.written)
+        }
+        guard !held.plan.isComplete else { throw .alreadyInProcess }
+        guard held.reader.remainingByteCount == 0, record.offset == held.plan.written else {
+            throw .invalidArgument
+        }
+        guard record.payloadByteCount <= held.chain.writableByteCount - held.plan.written else {
+            throw .messageTooLong
+        }
+        held.plan.written += record.payloadByteCount
+        held.plan.isComplete = record.flags == .complete
+        taken[record.token] = held
+    }
+
+    /// Applies a record that was checked.
+    func apply(_ record: BatchReader.Record, _ bytes: Span<UInt8>) {
+        let header = record.header
+        if header.flags == .broken {
+            isBackendBroken = true
+            return
+        }
+        write(bytes, record.payload, to: header.token)
+        if header.flags == .complete { complete(header.token) }
+    }
+
+    /// Shows the driver what one call completed, and serves who waited for that.
+    func finishAnswers() {
+        publish()
+        if isBackendBroken {
+            isBackendBroken = false
+            markBroken(.backend("VOP_COPY_BROKEN on its copy file"))
+        }
+        serve()
+    }
+
+    /// Copies part of `bytes` into a held chain, behind what was written before.
+    ///
+    /// - Returns: how many bytes there was room for.
+    @discardableResult
+    func write(_ bytes: Span<UInt8>, _ part: Range<Int>, to token: UInt64) -> Int {
+        guard !part.isEmpty, var held = taken[token] else { return 0 }
+        let count =
+            ring?.copy(bytes, from: part.lowerBound, byteCount: part.count, to: &held.writer) ?? 0
+        held.written += UInt32(count)
+        taken[token] = held
+        counts.bytesWritten &+= UInt64(count)
+        return count
+    }
+}

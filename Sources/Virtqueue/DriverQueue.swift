@@ -1,0 +1,176 @@
+public import SharedMemory
+public import Virtio
+
+/// The driver's end of a running split virtqueue. Held in a local of the loop that uses it, or by one exclusive
+/// owner; used by one thread at a time.
+///
+/// The free list, the chains in flight and how much room each gave are kept here. Descriptor table and available
+/// ring, which may lie across the link, are only written; of the used ring, which lies on this side, index and
+/// elements are read once each.
+@frozen
+public struct DriverQueue: ~Copyable, Sendable {
+    @usableFromInline let rings: CheckedRings
+    @usableFromInline var records: PrivateTable<DriverRecord>
+    @usableFromInline var firstFree: UInt16 = 0
+    @usableFromInline var free: Int
+
+    @usableFromInline var nextAvailable: UInt16 = 0
+    @usableFromInline var publishedAvailable: UInt16 = 0
+    @usableFromInline var nextUsed: UInt16 = 0
+    /// The device's index when last looked at.
+    @usableFromInline var seenUsed: UInt16 = 0
+
+    /// The chain being put together.
+    @usableFromInline var building = ChainBuilding()
+    /// What the device broke; set once.
+    public private(set) var violation: PeerViolation?
+    @usableFromInline var isBroken = false
+
+    init(_ rings: consuming CheckedRings) {
+        let count = rings.layout.size.count
+        rings.available.zero(at: 0, byteCount: rings.available.byteCount)
+        rings.used.zero(at: 0, byteCount: rings.used.byteCount)
+        records = PrivateTable(repeating: DriverRecord(), count: count)
+        for index in 0..<count { records[index].next = UInt16(truncatingIfNeeded: index &+ 1) }
+        free = count
+        self.rings = rings
+    }
+
+    @inlinable public var size: QueueSize { rings.layout.size }
+    @inlinable public var usesEventIndex: Bool { rings.usesEventIndex }
+    /// Descriptors not in use: how many ranges can still be submitted.
+    @inlinable public var freeCount: Int { free }
+    /// Chains submitted (published or not) and not yet taken back.
+    @inlinable public var inFlightCount: Int { Int(nextAvailable &- nextUsed) }
+
+    /// One chain that came back.
+    @frozen
+    public struct Completion: Hashable, Sendable {
+        /// What was given with the chain.
+        public let token: UInt64
+        /// Bytes the device says it wrote, from the start of the writable part; never more than there was room for.
+        public let written: UInt32
+
+        @inlinable
+        init(token: UInt64, written: UInt32) {
+            self.token = token
+            self.written = written
+        }
+    }
+
+    /// The next chain the device completed, `nil` when there is none.
+    ///
+    /// - Throws: what the device broke, from then on each time: it needs a reset.
+    @inlinable
+    public mutating func takeUsed() throws(PeerViolation) -> Completion? {
+        if isBroken { try rethrowViolation() }
+        do throws(PeerViolation) {
+            guard try hasUsed() else { return nil }
+            let offset = rings.layout.usedElementOffset(nextUsed)
+            let id = rings.used.load32(at: offset)
+            let written = rings.used.load32(at: offset &+ 4)
+            let record = try inFlightRecord(id)
+            guard written <= record.writableBytes else {
+                throw .usedLength(written, capacity: record.writableBytes)
+            }
+            release(head: UInt16(truncatingIfNeeded: id), record)
+            nextUsed &+= 1
+            return Completion(token: record.token, written: written)
+        } catch {
+            markBroken(error)
+            throw error
+        }
+    }
+
+    // MARK: Notifications from the device
+
+    /// Asks the device not to notify. A hint: notifications may still come.
+    @inlinable
+    public mutating func disableNotifications() {
+        guard !rings.usesEventIndex else { return }
+        rings.available.store16(SplitLayout.suppressionFlag, at: SplitLayout.flagsOffset)
+    }
+
+    /// Asks the device to notify when it has completed more.
+    ///
+    /// - Returns: true when there is more already, which no notification may come for: take it before waiting.
+    @inlinable
+    public mutating func enableNotifications() -> Bool {
+        if rings.usesEventIndex {
+            rings.available.store16(nextUsed, at: rings.layout.usedEventOffset)
+        } else {
+            rings.available.store16(0, at: SplitLayout.flagsOffset)
+        }
+        // ORDER: full; pairs with the device's fence between its index and its look at what was asked.
+        fullFence()
+        return !hasNothingUsed
+    }
+
+    /// True when nothing has come back.
+    @inlinable
+    public var hasNothingUsed: Bool {
+        // ORDER: acquire; pairs with the device's releasing store of this index.
+        nextUsed == seenUsed && rings.used.loadAcquiring16(at: SplitLayout.indexOffset) == nextUsed
+    }
+
+    // MARK: Insides
+
+    @inlinable @inline(__always)
+    mutating func hasUsed() throws(PeerViolation) -> Bool {
+        if nextUsed != seenUsed { return true }
+        // ORDER: acquire; pairs with the device's releasing store, so that elements and what was written into the
+        // chains are visible.
+        let index = rings.used.loadAcquiring16(at: SplitLayout.indexOffset)
+        guard index &- nextUsed <= publishedAvailable &- nextUsed else {
+            throw .indexJumped(from: nextUsed, to: index, queueSize: UInt32(size.rawValue))
+        }
+        seenUsed = index
+        return index != nextUsed
+    }
+
+    /// The record of a chain that is in flight and was published.
+    @inlinable @inline(__always)
+    func inFlightRecord(_ id: UInt32) throws(PeerViolation) -> DriverRecord {
+        guard id < UInt32(size.rawValue) else { throw .usedElementID(id) }
+        let record = records[Int(id)]
+        // A chain's sequence is at most the queue's size behind what is published, and ahead of it while unpublished.
+        let distance = publishedAvailable &- record.sequence
+        guard record.isHead, distance != 0, distance <= 32768 else { throw .usedElementID(id) }
+        return record
+    }
+
+    @inlinable @inline(__always)
+    mutating func release(head: UInt16, _ record: DriverRecord) {
+        records[Int(head)].isHead = false
+        records[Int(record.last)].next = firstFree
+        firstFree = head
+        free &+= Int(record.descriptors)
+    }
+
+    @usableFromInline @inline(never)
+    mutating func markBroken(_ error: PeerViolation) {
+        violation = error
+        isBroken = true
+    }
+
+    @usableFromInline @inline(never)
+    func rethrowViolation() throws(PeerViolation) {
+        if let violation { throw violation }
+    }
+}
+
+/// What the driver believes of one descriptor; the fields after `next` are those of the chain that begins here.
+@frozen @usableFromInline
+struct DriverRecord: BitwiseCopyable, Sendable {
+    @usableFromInline var token: UInt64 = 0
+    @usableFromInline var writableBytes: UInt32 = 0
+    /// The next descriptor of the chain, or of the free list.
+    @usableFromInline var next: UInt16 = 0
+    @usableFromInline var last: UInt16 = 0
+    /// The chain's length, and its position in the available ring.
+    @usableFromInline var descriptors: UInt16 = 0
+    @usableFromInline var sequence: UInt16 = 0
+    @usableFromInline var isHead = false
+
+    @inlinable init() {}
+}

@@ -1,0 +1,109 @@
+import CLinux
+import Glibc
+import Links
+import LinuxSystem
+import SystemPackage
+import Testing
+import Virtio
+
+/// A directory of its own for one test's socket, removed afterwards.
+final class MeetingPlace {
+    let directory: String
+    var path: String { directory + "/link" }
+
+    init() throws {
+        directory = "/tmp/vop-links-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        try #require(unsafe mkdir(directory, 0o700) == 0)
+    }
+
+    deinit {
+        unsafe _ = unlink(path)
+        unsafe _ = rmdir(directory)
+    }
+
+    func settings(limit: Duration = .seconds(20)) -> SharedMemorySettings {
+        SharedMemorySettings(
+            socketPath: path, windowByteCount: 1 << 20, meetingLimit: limit, firstRetry: .milliseconds(1),
+            longestRetry: .milliseconds(10))
+    }
+
+    func link(_ side: Side, limit: Duration = .seconds(20)) throws -> SharedMemoryLink {
+        try SharedMemoryLink(side, settings(limit: limit))
+    }
+}
+
+/// Serves links until something is so. What happened on each is kept.
+final class MeetingBench {
+    let links: [SharedMemoryLink]
+    private(set) var changes: [[LinkEvents.PeerChange]]
+    private(set) var notes: [[String]]
+    private(set) var rung: [DoorbellSet]
+
+    init(_ links: SharedMemoryLink...) {
+        self.links = links
+        changes = links.map { _ in [] }
+        notes = links.map { _ in [] }
+        rung = links.map { _ in DoorbellSet() }
+    }
+
+    /// - Throws: when it is not so within ten seconds.
+    func run(until isSo: () throws -> Bool) throws {
+        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let poller = try Poller()
+        for (index, link) in links.enumerated() {
+            try poller.add(link.pollDescriptor, .readable, token: UInt64(index))
+        }
+        while try !isSo() {
+            try #require(.now < limit, "not within ten seconds; notes: \(notes)")
+            for (index, link) in links.enumerated() {
+                let events = try link.service()
+                if let change = events.peer { changes[index].append(change) }
+                notes[index] += events.notes
+                for number in 0..<link.doorbellCount {
+                    guard let number = DoorbellNumber(rawValue: number) else { continue }
+                    if events.doorbells.contains(number) { rung[index].insert(number) }
+                }
+            }
+            if try isSo() { return }
+            let next = links.compactMap(\.nextDeadline).min() ?? limit
+            _ = try poller.wait(for: min(next - .now, .milliseconds(20)))
+        }
+    }
+
+    func runUntilUp() throws { try run { links.allSatisfy { $0.state == .up } } }
+}
+
+/// A peer made by hand: says what a test tells it to.
+struct ScriptedPeer: ~Copyable {
+    let socket: UnixSocket
+
+    static func connected(to path: String) throws -> ScriptedPeer {
+        ScriptedPeer(socket: try UnixSocket.connected(.sequencedPackets, to: path))
+    }
+
+    borrowing func next() throws -> (bytes: [UInt8], descriptors: [CInt])? {
+        try socket.receive(capacity: 4096, descriptorCapacity: 64)
+    }
+}
+
+/// An open descriptor of some kind that a test sends.
+enum TestDescriptor {
+    static func window(_ byteCount: Int) throws -> CInt {
+        try checked(unsafe clinux_sealed_memory("test", UInt64(byteCount)))
+    }
+
+    /// A temporary file with the right size, and no seals.
+    static func file(_ byteCount: Int) throws -> CInt {
+        let descriptor = unsafe open("/tmp", temporaryFile | O_RDWR, 0o600)
+        try #require(descriptor >= 0 && ftruncate(descriptor, byteCount) == 0)
+        return descriptor
+    }
+
+    static func doorbells(_ count: Int) throws -> [CInt] {
+        try (0..<count).map { _ in try checked(clinux_eventfd()) }
+    }
+
+    private static let temporaryFile: CInt = 0o20200000
+
+    static func close(_ descriptors: [CInt]) { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
+}

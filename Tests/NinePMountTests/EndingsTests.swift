@@ -1,0 +1,137 @@
+import Glibc
+import LinuxSystem
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct EndingsTests {
+    @Test("a signal unmounts and exits 0", arguments: [SIGTERM, SIGINT, SIGHUP])
+    func signals(number: CInt) throws {
+        let directory = try ServedDirectory(.own)
+        let mount = try directory.mount()
+        mount.signal(number)
+        #expect(try mount.exitCode() == 0)
+        #expect(!directory.isMounted)
+    }
+
+    @Test("fusermount3 -u from outside ends it with 0")
+    func unmountedOutside() throws {
+        let directory = try ServedDirectory(.own)
+        let mount = try directory.mount()
+        let helper = try Program("/usr/bin/fusermount3", ["-u", directory.mountPoint], in: directory.base)
+        #expect(try helper.exitCode() == 0, "\(helper.output)")
+        #expect(try mount.exitCode() == 0)
+    }
+
+    @Test("when the server goes, the mount does: one line, exit 1, and who waits is told")
+    func serverGone() throws {
+        let directory = try ServedDirectory(.own)
+        let mount = try directory.mount()
+        // Busy: a shell stands in it with a file open.
+        let script =
+            "cd \(directory.mountPoint) && exec 3>f && echo open && while echo x >&3; do sleep 0.02; done"
+        let user = try Program("/bin/bash", ["-c", script], in: directory.base)
+        try eventually("the user is in") { user.output.contains("open") }
+        directory.server.signal(SIGKILL)
+        #expect(try mount.exitCode() == 1)
+        #expect(try user.exitCode() != 127)
+        #expect(!directory.isMounted)
+        let lines = mount.output.split(separator: "\n")
+        #expect(lines.count == 2 && lines[1].contains("hung up"), "\(mount.output)")
+    }
+
+    @Test("a signal ends a mount in use")
+    func busy() throws {
+        let directory = try ServedDirectory(.own)
+        let mount = try directory.mount(["--cache", "mmap"])
+        let script = "cd \(directory.mountPoint) && exec 3>f && echo open && sleep 30"
+        let user = try Program("/bin/bash", ["-c", script], in: directory.base)
+        try eventually("the user is in") { user.output.contains("open") }
+        #expect(try directory.end(mount) == 0)
+        #expect(!directory.isMounted)
+        user.signal(SIGKILL)
+        _ = try user.exitCode()
+    }
+
+    @Test("detached, the command returns when the mount is ready, and the mount outlives it")
+    func detached() throws {
+        let directory = try ServedDirectory(.own)
+        let command = try directory.start(["--detached"])
+        #expect(try command.exitCode() == 0, "\(command.output)")
+        #expect(command.output == "mounted \(directory.socket) at \(directory.mountPoint)\n")
+        #expect(directory.isMounted)
+        let helper = try Program("/usr/bin/fusermount3", ["-u", directory.mountPoint], in: directory.base)
+        #expect(try helper.exitCode() == 0, "\(helper.output)")
+    }
+
+    @Test("what a killed 9p-mount left is taken away by the next")
+    func deadMount() throws {
+        let directory = try ServedDirectory(.own)
+        let first = try directory.mount()
+        first.signal(SIGKILL)
+        _ = try first.exitCode()
+        let second = try directory.mount()
+        #expect(try directory.end(second) == 0)
+        #expect(!directory.isMounted)
+    }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RefusalTests {
+    let directory: ServedDirectory
+
+    init() throws { directory = try ServedDirectory(.own) }
+
+    /// One line on the way out, and nothing mounted.
+    private func expect(_ program: Program, code: CInt, _ text: String) throws {
+        #expect(try program.exitCode() == code)
+        #expect(program.output.hasPrefix("9p-mount: ") && program.output.contains(text), "\(program.output)")
+        #expect(program.output.split(separator: "\n").count == 1)
+        #expect(!directory.isMounted)
+    }
+
+    @Test("a missing socket, or one nobody listens on")
+    func socket() throws {
+        try expect(try directory.start(socket: "/none"), code: 1, "does not exist")
+        try expect(try directory.start(["--detached"], socket: "/none"), code: 1, "does not exist")
+        directory.server.signal(SIGKILL)
+        try eventually("the server is gone") { kill(directory.server.identifier, 0) != 0 || !isAnswering() }
+        try expect(try directory.start(), code: 1, "nobody listens")
+    }
+
+    private func isAnswering() -> Bool {
+        (try? ByteStream.connected(to: directory.socket)) != nil ? true : false
+    }
+
+    @Test("a mount point that is missing, or no directory")
+    func mountPoint() throws {
+        try expect(try directory.start(at: directory.base + "/none"), code: 1, "does not exist")
+        try expect(try directory.start(at: directory.socket), code: 1, "not a directory")
+    }
+
+    @Test("a mount point in use")
+    func inUse() throws {
+        let mount = try directory.mount()
+        let second = try directory.start()
+        #expect(try second.exitCode() == 1)
+        #expect(second.output.contains("already"), "\(second.output)")
+        #expect(try directory.end(mount) == 0)
+    }
+
+    @Test("a tree the server does not have is refused by the server: exit 2")
+    func attach() throws {
+        try expect(try directory.start(["--aname", "other"]), code: 2, "refused to attach 'other'")
+    }
+
+    @Test("a server that says nothing: exit 3")
+    func silence() throws {
+        let path = directory.base + "/silent"
+        let listener = try UnixSocket.listening(.stream, at: path)
+        try expect(try directory.start(socket: path), code: 3, "did not answer")
+        _ = consume listener
+    }
+
+    @Test("a wrong option is a usage error: exit 1; help needs nothing: exit 0")
+    func usage() throws {
+        #expect(try directory.start(["--msize", "100"]).exitCode() == 1)
+        #expect(try directory.start(["--cache", "loose"]).exitCode() == 1)
+        #expect(try directory.start(["--help"]).exitCode() == 0)
+    }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// A program under test, or one that tests: its output in a file, its end waited for with a limit.
+final class Program: Sendable {
+    private let process: SpawnedProcess
+    private let outputPath: String
+
+    init(_ path: String, _ arguments: [String], in directory: String) throws {
+        outputPath = directory + "/output-\(UInt64.random(in: 0 ... .max))"
+        let file = try FileDescriptor.open(
+            FilePath(outputPath), .writeOnly, options: [.create, .append, .closeOnExec],
+            permissions: .ownerReadWrite)
+        defer { try? file.close() }
+        process = try SpawnedProcess(path, arguments, output: file.rawValue)
+    }
+
+    /// One of this package's own, from where the tests were built.
+    convenience init(ours name: String, _ arguments: [String], in directory: String) throws {
+        try self.init(Program.buildDirectory() + "/" + name, arguments, in: directory)
+    }
+
+    static func buildDirectory() throws -> String {
+        guard let path = unsafe realpath("/proc/self/exe", nil) else { throw Errno(rawValue: errno) }
+        defer { unsafe free(path) }
+        return FilePath(unsafe String(cString: path)).removingLastComponent().string
+    }
+
+    /// What it has printed so far, both streams.
+    var output: String { (try? Program.read(outputPath)) ?? "" }
+
+    static func read(_ path: String) throws -> String {
+        let file = try FileDescriptor.open(FilePath(path), .readOnly)
+        defer { try? file.close() }
+        var (text, bytes) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
+        // SAFETY: the array's own storage, borrowed for the call.
+        while case let count = try unsafe bytes.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }),
+            count > 0
+        {
+            text += bytes.prefix(count)
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    deinit { process.killAndWait() }
+
+    func signal(_ number: CInt) { process.signal(number) }
+    var identifier: CInt { process.identifier }
+
+    /// The exit code, after at most `limit`; a signal's number below zero.
+    func exitCode(within limit: Duration = .seconds(120)) throws -> CInt {
+        let poller = try Poller()
+        try poller.add(process.pollDescriptor, .readable, token: 1)
+        guard try !poller.wait(for: limit).isEmpty, let ending = process.ending() else {
+            process.killAndWait()
+            throw Overdue(what: "the end of a program that printed: \(output)")
+        }
+        switch ending {
+        case .exited(let code): return code
+        case .signalled(let number): return -number
+        }
+    }
+}
+
+struct Overdue: Error {
+    let what: String
+}
+
+/// Looks again until `condition` holds.
+func eventually(_ what: String, within limit: Duration = .seconds(20), _ condition: () throws -> Bool) throws
+{
+    let deadline = ContinuousClock.now + limit
+    while try !condition() {
+        guard .now < deadline else { throw Overdue(what: what) }
+        usleep(5000)
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// A directory, a 9P server that exports it, and a mount of that: real processes, gone with this object.
+final class ServedDirectory: Sendable {
+    enum Server: String, Sendable {
+        /// 9p-server
+        case own
+        /// Debian's diod: a server nobody here wrote, which keeps paths where ours keeps descriptors.
+        case diod
+    }
+
+    let base: String
+    let kind: Server
+    let server: Program
+
+    var export: String { base + "/export" }
+    var mountPoint: String { base + "/mount" }
+    var socket: String { base + "/socket" }
+    var treeName: String { kind == .own ? "tree" : export }
+
+    init(_ kind: Server) throws {
+        self.kind = kind
+        var template = Array("/tmp/9p-mount-test-XXXXXX\0".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+        base = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        for name in ["export", "mount"] { unsafe _ = mkdir(base + "/" + name, 0o755) }
+        server = try ServedDirectory.start(kind, base)
+        let socket = base + "/socket"
+        try eventually("the server's socket") { unsafe Glibc.access(socket, F_OK) == 0 }
+    }
+
+    private static func start(_ kind: Server, _ base: String) throws -> Program {
+        switch kind {
+        case .own:
+            try Program(
+                ours: "9p-server", ["--export", "tree=\(base)/export", "--listen", "unix:\(base)/socket"],
+                in: base)
+        case .diod:
+            try Program(
+                "/usr/sbin/diod",
+                ["-f", "-n", "-N", "-L", "stderr", "-e", "\(base)/export", "-l", "\(base)/socket"], in: base)
+        }
+    }
+
+    deinit {
+        // What the mount's own end should have done already.
+        if isMounted { try? FUSEDevice.detach(mountPoint) }
+        server.signal(SIGKILL)
+        _ = try? server.exitCode()
+        _ = try? Program("/bin/rm", ["-rf", "--one-file-system", base], in: "/tmp").exitCode()
+    }
+
+    var isMounted: Bool {
+        ((try? Program.read("/proc/self/mounts")) ?? "").contains(" \(mountPoint) fuse.9p-mount ")
+    }
+
+    /// Starts 9p-mount in the foreground and waits until it says that it is ready.
+    func mount(_ options: [String] = []) throws -> Program {
+        let program = try start(options)
+        try eventually("the mount; it printed: \(program.output)") {
+            program.output.contains("mounted \(socket) at \(mountPoint)\n")
+        }
+        return program
+    }
+
+    /// Starts 9p-mount and waits for nothing.
+    func start(_ options: [String] = [], socket: String? = nil, at path: String? = nil) throws -> Program {
+        let arguments = ["--aname", treeName] + options + [socket ?? self.socket, path ?? mountPoint]
+        return try Program(ours: "9p-mount", arguments, in: base)
+    }
+
+    /// Runs one of the scripts in checks/; the exit code and what it printed.
+    func check(_ script: String, _ arguments: [String]) throws -> (code: CInt, output: String) {
+        let checks = FilePath(#filePath).removingLastComponent().appending("checks")
+        let program = try Program("/usr/bin/python3", [checks.appending(script).string] + arguments, in: base)
+        return (try program.exitCode(within: .seconds(300)), program.output)
+    }
+
+    /// Ends the mount as a service manager would.
+    func end(_ program: Program) throws -> CInt {
+        program.signal(SIGTERM)
+        return try program.exitCode()
+    }
+}

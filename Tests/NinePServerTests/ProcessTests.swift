@@ -1,0 +1,168 @@
+import Glibc
+import LinuxSystem
+import NineP
+import NinePServer
+import SystemPackage
+import Testing
+
+/// The command itself, as somebody would run it.
+final class ServerProcess {
+    /// Beside the test runner, where the build puts it.
+    static var program: String {
+        let runner = CommandLine.arguments[0]
+        let slash = runner.lastIndex(of: "/") ?? runner.startIndex
+        let directory = runner[..<slash]
+        // The runner may lie in a bundle of its own.
+        return
+            (directory.hasSuffix(".xctest")
+            ? directory[..<(directory.lastIndex(of: "/") ?? slash)] : directory)
+            + "/9p-server"
+    }
+
+    let process: SpawnedProcess
+    private let output: FileDescriptor
+    private let outputPath: String
+
+    /// - Parameter prefix: a program that starts it, with that program's arguments.
+    init(_ arguments: [String], startedBy prefix: [String] = []) throws {
+        outputPath = "/tmp/9p-server-output-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+        output = try FileDescriptor.open(
+            FilePath(outputPath), .readWrite, options: [.create, .exclusiveCreate],
+            permissions: [.ownerReadWrite])
+        let words = prefix + [ServerProcess.program] + arguments
+        process = try SpawnedProcess(words[0], Array(words.dropFirst()), output: output.rawValue)
+    }
+
+    deinit {
+        process.killAndWait()
+        unsafe unlink(outputPath)
+        try? output.close()
+    }
+
+    var printed: String {
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = try? unsafe bytes.withUnsafeMutableBytes {
+            try unsafe output.read(fromAbsoluteOffset: 0, into: $0)
+        }
+        return String(decoding: bytes[..<(count ?? 0)], as: UTF8.self)
+    }
+
+    /// Waits until it has said that it serves.
+    func waitUntilServing() throws {
+        let poller = try Poller()
+        try poller.add(process.pollDescriptor, .readable, token: 0)
+        while !printed.contains("serving ") {
+            guard try poller.wait(for: .milliseconds(10)).isEmpty else { throw Errno.noSuchProcess }
+        }
+    }
+
+    func waitForEnd() throws -> SpawnedProcess.Ending? {
+        let poller = try Poller()
+        try poller.add(process.pollDescriptor, .readable, token: 0)
+        guard try !poller.wait(for: .seconds(20)).isEmpty else { throw Errno.timedOut }
+        return process.ending()
+    }
+}
+
+@Suite("the command 9p-server")
+struct ProcessTests {
+    let top: TestDirectory
+    var socket: String { top.path + "/socket" }
+
+    init() throws {
+        top = try TestDirectory()
+        try top.makeDirectory("tree")
+        try TestDirectory(existing: top.path + "/tree").write("hello\n", to: "file")
+    }
+
+    @Test(
+        "it says what it serves where, serves it, and a signal ends it cleanly", arguments: [SIGTERM, SIGINT])
+    func serves(signal: CInt) throws {
+        defer { top.remove() }
+        let server = try ServerProcess(["--export", "share=\(top.path)/tree", "--listen", "unix:\(socket)"])
+        try server.waitUntilServing()
+        #expect(server.printed == "serving share=\(top.path)/tree on unix:\(socket)\n")
+        #expect(try top.status("socket").mode & 0o777 == 0o600)
+        let client = try RawClient(to: socket)
+        try client.must(.version(maximumMessageSize: 8192, version: "9P2000.L"))
+        try client.must(.attach(fid: 0, authFid: .none, user: "", tree: "share", userNumber: getuid()))
+        try client.open("file", as: 1)
+        #expect(try client.read(1) == "hello\n")
+        server.process.signal(signal)
+        #expect(try server.waitForEnd() == .exited(0))
+        #expect(!top.exists("socket"))
+    }
+
+    @Test(
+        "what cannot be served is said in one line, with exit code 1",
+        arguments: [
+            (["--export", "/no/such/directory"], "No such file or directory; make that directory"),
+            (["--export", "/etc/passwd"], "Not a directory; name a directory"),
+            ([], "nothing to serve; name a directory with --export PATH"),
+            (["--export", "a=/tmp", "--export", "a=/"], "--export a is there twice"),
+            (["--export", "/tmp", "--msize", "4095"], "4096 to 1048576 bytes are allowed"),
+            (["--export", "/tmp", "--workers", "0"], "1 to 1024 are allowed"),
+        ])
+    func refusals(arguments: [String], text: String) throws {
+        defer { top.remove() }
+        let (code, output) = try run(ServerProcess.program, arguments + ["--listen", "unix:\(socket)"])
+        #expect(code == 1)
+        #expect(
+            output.hasPrefix("9p-server: ") && output.contains(text) && output.count { $0 == "\n" } == 1,
+            "\(output)")
+        #expect(!top.exists("socket"))
+    }
+
+    @Test("a second server on one socket is refused, and help and version are no failure")
+    func secondServer() throws {
+        defer { top.remove() }
+        let server = try ServerProcess(["--export", top.path + "/tree", "--listen", "unix:\(socket)"])
+        try server.waitUntilServing()
+        let (code, output) = try run(
+            ServerProcess.program, ["--export", "/tmp", "--listen", "unix:\(socket)"])
+        #expect(code == 1 && output.contains("somebody listens there"))
+        #expect(try run(ServerProcess.program, ["--help"]).code == 0)
+        #expect(try run(ServerProcess.program, ["--version"]).code == 0)
+        _ = try RawClient(to: socket)
+    }
+
+    @Test(
+        "4.5 (29): an ordinary user's server is that user, and nobody else",
+        .enabled(if: getuid() == 0, "needs root to become somebody"))
+    func ordinaryUser() throws {
+        defer { top.remove() }
+        let become = ["/usr/bin/setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups"]
+        #expect(unsafe chmod(top.path, 0o777) == 0)
+        #expect(unsafe chmod(top.path + "/tree", 0o777) == 0)
+        let server = try ServerProcess(
+            ["--export", "share=\(top.path)/tree", "--listen", "unix:\(socket)"], startedBy: become)
+        try server.waitUntilServing()
+        let client = try RawClient(to: socket)
+        try client.must(.version(maximumMessageSize: 8192, version: "9P2000.L"))
+        try client.refuses(
+            .attach(fid: 0, authFid: .none, user: "", tree: "share", userNumber: 0), with: .notPermitted)
+        try client.must(.attach(fid: 0, authFid: .none, user: "", tree: "share", userNumber: 4242))
+        try client.walk(0, to: 1)
+        try client.must(.lcreate(1, "made"))
+        #expect(try top.status("tree/made").user == 4242)
+        try client.refuses(.setattr(1) { ($0.valid, $0.user) = (.user, 0) }, with: .notPermitted)
+        server.process.signal(SIGTERM)
+        #expect(try server.waitForEnd() == .exited(0))
+    }
+
+    @Test("a client nobody here wrote: diod's list, print, and load a directory")
+    func diodClients() throws {
+        defer { top.remove() }
+        let server = try ServerProcess(["--export", "share=\(top.path)/tree", "--listen", "unix:\(socket)"])
+        try server.waitUntilServing()
+        let common = ["-s", socket, "-a", "share"]
+        let (catCode, content) = try run("/usr/sbin/diodcat", common + ["file"])
+        #expect(catCode == 0 && content == "hello\n")
+        let (_, listing) = try run("/usr/sbin/diodls", common)
+        #expect(listing.split(separator: "\n").contains("file"))
+        let (_, long) = try run("/usr/sbin/diodls", common + ["-l"])
+        #expect(long.contains("-rw-r--r--") && long.contains("6") && long.contains("file"))
+        #expect(
+            try run("/usr/sbin/diodcat", common + ["missing"]).output.contains("No such file or directory"))
+    }
+}

@@ -1,0 +1,262 @@
+// How the two sides of a link meet: the link header, one page both can see, and the messages of an `shm` link.
+//
+// A link has one 64-bit address space. Host windows and guest windows are disjoint ranges of it, and address 0 lies in
+// none. All fields are little-endian; reserved ones are 0 and not looked at.
+#ifndef VOP_MEETING_H
+#define VOP_MEETING_H
+
+#include "layout.h"
+
+// Each side has at most so many windows, and is rung by at most so many doorbells.
+#define VOP_MEETING_WINDOWS_MAX 4
+#define VOP_MEETING_DOORBELLS_MAX 32
+#define VOP_MEETING_DOORBELLS_DEFAULT 16
+
+// A range of the link's address space.
+struct vop_range {
+    uint64_t base;
+    uint64_t byte_count;
+};
+
+VOP_SIZE(struct vop_range, 16);
+VOP_OFFSET(struct vop_range, base, 0);
+VOP_OFFSET(struct vop_range, byte_count, 8);
+
+// ---- The link header ------------------------------------------------------------------------------------------------
+//
+// One page of its own: a memfd on `shm`, offset 0 of the shared memory on `ivshmem`. The host writes bytes 0…255 before
+// the guest is told of it, and not again in that meeting; after that each side writes only its own two lines.
+//
+//   0   magic, version, flags, meeting, pages, counts
+//   64  host windows                                  4 ranges
+//   128 guest windows                                 4 ranges
+//   192 reserved
+//   256 host liveness   | 320 guest liveness          a line of 64 bytes per side
+//   384 host waiting    | 448 guest waiting           a line of 64 bytes per side
+//   512 reserved up to 4096
+
+// The bytes 'V' 'O' 'P' 'L'.
+#define VOP_LINK_MAGIC 0x4C504F56u
+#define VOP_LINK_VERSION 1
+#define VOP_LINK_HEADER_BYTE_COUNT 4096
+
+// vop_link_header.flags, and the flags of the messages below.
+enum {
+    // The windows are those of an earlier meeting, with their contents: rings go on where they were. Without it the
+    // meeting is fresh: every device is reset.
+    VOP_MEETING_RESUMED = 1
+};
+
+// Written by one side only. A side that waits for the other may add 1 to its `ping`; the other answers by storing that
+// number in its own `echo` when it next runs. An idle link is silent.
+struct vop_link_liveness {
+    uint64_t ping;  // how often this side has asked
+    uint64_t echo;  // the other side's `ping` as this side last saw it
+    uint8_t reserved[48];
+};
+
+// vop_link_waiting.state
+enum {
+    // Asleep: the doorbell must be rung.
+    VOP_WAITING_ASLEEP = 0,
+    // Polling memory: it will see a change without the doorbell.
+    VOP_WAITING_POLLING = 1
+};
+
+// Written by one side only: what a peer that waits, or that wants to wake it, needs to know.
+struct vop_link_waiting {
+    uint32_t state;  // VOP_WAITING_…
+    uint32_t cpu;    // where this side's thread runs, plus 1; 0 when not known or not on the same machine
+    uint8_t reserved[56];
+};
+
+struct vop_link_header {
+    uint32_t magic;                // VOP_LINK_MAGIC; stored last, with release
+    uint16_t version;              // VOP_LINK_VERSION
+    uint16_t flags;                // VOP_MEETING_RESUMED
+    uint64_t meeting_id;           // chosen by the host, never 0; a resumed meeting keeps it
+    uint64_t host_page_address;    // the host's device page, 4096 bytes in a host window
+    uint64_t guest_page_address;   // where the guest is a VOP host too: its device page; else 0
+    uint16_t host_window_count;    // 1…4
+    uint16_t guest_window_count;   // 1…4
+    uint16_t host_doorbell_count;  // doorbells that ring the host
+    uint16_t guest_doorbell_count; // doorbells that ring the guest
+    uint8_t reserved0[24];
+    struct vop_range host_windows[VOP_MEETING_WINDOWS_MAX];
+    struct vop_range guest_windows[VOP_MEETING_WINDOWS_MAX];
+    uint8_t reserved1[64];
+    struct vop_link_liveness host_liveness;
+    struct vop_link_liveness guest_liveness;
+    struct vop_link_waiting host_waiting;
+    struct vop_link_waiting guest_waiting;
+    uint8_t reserved2[3584];
+};
+
+VOP_SIZE(struct vop_link_liveness, 64);
+VOP_OFFSET(struct vop_link_liveness, ping, 0);
+VOP_OFFSET(struct vop_link_liveness, echo, 8);
+
+VOP_SIZE(struct vop_link_waiting, 64);
+VOP_OFFSET(struct vop_link_waiting, state, 0);
+VOP_OFFSET(struct vop_link_waiting, cpu, 4);
+
+VOP_SIZE(struct vop_link_header, 4096);
+VOP_OFFSET(struct vop_link_header, magic, 0);
+VOP_OFFSET(struct vop_link_header, version, 4);
+VOP_OFFSET(struct vop_link_header, flags, 6);
+VOP_OFFSET(struct vop_link_header, meeting_id, 8);
+VOP_OFFSET(struct vop_link_header, host_page_address, 16);
+VOP_OFFSET(struct vop_link_header, guest_page_address, 24);
+VOP_OFFSET(struct vop_link_header, host_window_count, 32);
+VOP_OFFSET(struct vop_link_header, guest_window_count, 34);
+VOP_OFFSET(struct vop_link_header, host_doorbell_count, 36);
+VOP_OFFSET(struct vop_link_header, guest_doorbell_count, 38);
+VOP_OFFSET(struct vop_link_header, host_windows, 64);
+VOP_OFFSET(struct vop_link_header, guest_windows, 128);
+VOP_OFFSET(struct vop_link_header, host_liveness, 256);
+VOP_OFFSET(struct vop_link_header, guest_liveness, 320);
+VOP_OFFSET(struct vop_link_header, host_waiting, 384);
+VOP_OFFSET(struct vop_link_header, guest_waiting, 448);
+
+// The same offsets and sizes as literals, for readers that use no C structure.
+enum {
+    VOP_LINK_HOST_WINDOWS_OFFSET = 64,
+    VOP_LINK_GUEST_WINDOWS_OFFSET = 128,
+    VOP_LINK_HOST_LIVENESS_OFFSET = 256,
+    VOP_LINK_GUEST_LIVENESS_OFFSET = 320,
+    VOP_LINK_HOST_WAITING_OFFSET = 384,
+    VOP_LINK_GUEST_WAITING_OFFSET = 448
+};
+
+// ---- The meeting messages of an `shm` link --------------------------------------------------------------------------
+//
+// On a SOCK_SEQPACKET unix socket on which the host listens; one message a packet, of exactly its structure's size.
+//
+//   guest                                     host
+//     | --- HELLO: its windows, doorbells ---> |   checks seals and sizes, assigns both sides' ranges
+//     | <-- WELCOME: its windows, header ----- |   or a refusal, which ends it
+//     | --- READY ---------------------------> |   both are up; the socket stays open: its end is the peer's end
+//
+// Descriptors travel with the message, in this order; a received window is sealed against shrinking, growing and
+// further sealing, and of the size announced, else the meeting is refused:
+//
+//   HELLO    the guest's windows · the host's windows handed back (resumed) · the eventfds the guest is rung by
+//   WELCOME  the host's windows · the guest's windows handed back (resumed) · the header · the eventfds the host is
+//            rung by
+//   READY    none
+
+// The bytes 'V' 'O' 'P' 'M'.
+#define VOP_MEETING_MAGIC 0x4D504F56u
+#define VOP_MEETING_VERSION 1
+
+// vop_meeting_message.type
+enum {
+    VOP_MEETING_HELLO = 1,
+    VOP_MEETING_WELCOME = 2,
+    VOP_MEETING_READY = 3
+};
+
+// vop_meeting_hello.side
+enum {
+    VOP_SIDE_HOST = 1,
+    VOP_SIDE_GUEST = 2
+};
+
+// vop_meeting_welcome.status
+enum {
+    VOP_MEETING_WELCOMED = 0,
+    // Another version of these messages.
+    VOP_MEETING_REFUSED_VERSION = 1,
+    // A host meeting a host.
+    VOP_MEETING_REFUSED_SIDE = 2,
+    // A guest is already here.
+    VOP_MEETING_REFUSED_BUSY = 3,
+    // A window that is missing, too many, unsealed, or not of the size announced.
+    VOP_MEETING_REFUSED_WINDOW = 4,
+    // More doorbells than VOP_MEETING_DOORBELLS_MAX, or none.
+    VOP_MEETING_REFUSED_DOORBELLS = 5,
+    // Anything else: `reason` says what.
+    VOP_MEETING_REFUSED = 6
+};
+
+#define VOP_MEETING_REASON_BYTE_COUNT 64
+
+// What every message begins with.
+struct vop_meeting_message {
+    uint32_t magic;             // VOP_MEETING_MAGIC
+    uint16_t version;           // VOP_MEETING_VERSION
+    uint16_t type;              // VOP_MEETING_…
+    uint32_t byte_count;        // of the whole message
+    uint32_t descriptor_count;  // that travel with it
+};
+
+struct vop_meeting_hello {
+    struct vop_meeting_message message;
+    uint32_t side;                   // VOP_SIDE_GUEST
+    uint32_t flags;                  // VOP_MEETING_RESUMED: it can resume the meeting named below
+    uint64_t meeting_id;             // the one it can resume; else 0
+    uint16_t window_count;           // 1…4, its own
+    uint16_t returned_window_count;  // the host's, handed back; else 0
+    uint16_t doorbell_count;         // 1…32 that ring it
+    uint16_t reserved;
+    uint64_t page_address;                                      // of the meeting to resume; else 0
+    struct vop_range windows[VOP_MEETING_WINDOWS_MAX];          // base 0 unless resuming
+    struct vop_range returned_windows[VOP_MEETING_WINDOWS_MAX]; // all 0 unless resuming
+};
+
+struct vop_meeting_welcome {
+    struct vop_meeting_message message;
+    uint32_t status;      // VOP_MEETING_WELCOMED, or why not: then the rest but `reason` is 0
+    uint32_t flags;       // VOP_MEETING_RESUMED
+    uint64_t meeting_id;
+    uint16_t host_window_count;
+    uint16_t guest_window_count;
+    uint16_t returned_window_count;  // the guest's, handed back; else 0
+    uint16_t doorbell_count;         // 1…32 that ring the host
+    uint64_t page_address;           // the host's device page
+    struct vop_range host_windows[VOP_MEETING_WINDOWS_MAX];
+    struct vop_range guest_windows[VOP_MEETING_WINDOWS_MAX];
+    char reason[VOP_MEETING_REASON_BYTE_COUNT];  // UTF-8, for people, zero-filled; empty when welcomed
+};
+
+struct vop_meeting_ready {
+    struct vop_meeting_message message;
+    uint64_t meeting_id;
+    uint64_t reserved;
+};
+
+VOP_SIZE(struct vop_meeting_message, 16);
+VOP_OFFSET(struct vop_meeting_message, magic, 0);
+VOP_OFFSET(struct vop_meeting_message, version, 4);
+VOP_OFFSET(struct vop_meeting_message, type, 6);
+VOP_OFFSET(struct vop_meeting_message, byte_count, 8);
+VOP_OFFSET(struct vop_meeting_message, descriptor_count, 12);
+
+VOP_SIZE(struct vop_meeting_hello, 176);
+VOP_OFFSET(struct vop_meeting_hello, side, 16);
+VOP_OFFSET(struct vop_meeting_hello, flags, 20);
+VOP_OFFSET(struct vop_meeting_hello, meeting_id, 24);
+VOP_OFFSET(struct vop_meeting_hello, window_count, 32);
+VOP_OFFSET(struct vop_meeting_hello, returned_window_count, 34);
+VOP_OFFSET(struct vop_meeting_hello, doorbell_count, 36);
+VOP_OFFSET(struct vop_meeting_hello, page_address, 40);
+VOP_OFFSET(struct vop_meeting_hello, windows, 48);
+VOP_OFFSET(struct vop_meeting_hello, returned_windows, 112);
+
+VOP_SIZE(struct vop_meeting_welcome, 240);
+VOP_OFFSET(struct vop_meeting_welcome, status, 16);
+VOP_OFFSET(struct vop_meeting_welcome, flags, 20);
+VOP_OFFSET(struct vop_meeting_welcome, meeting_id, 24);
+VOP_OFFSET(struct vop_meeting_welcome, host_window_count, 32);
+VOP_OFFSET(struct vop_meeting_welcome, guest_window_count, 34);
+VOP_OFFSET(struct vop_meeting_welcome, returned_window_count, 36);
+VOP_OFFSET(struct vop_meeting_welcome, doorbell_count, 38);
+VOP_OFFSET(struct vop_meeting_welcome, page_address, 40);
+VOP_OFFSET(struct vop_meeting_welcome, host_windows, 48);
+VOP_OFFSET(struct vop_meeting_welcome, guest_windows, 112);
+VOP_OFFSET(struct vop_meeting_welcome, reason, 176);
+
+VOP_SIZE(struct vop_meeting_ready, 32);
+VOP_OFFSET(struct vop_meeting_ready, meeting_id, 16);
+
+#endif

@@ -1,0 +1,96 @@
+import NineP
+import Synchronization
+
+/// Who holds locks, as the kernel tells owners apart and as the server is told: (client_id, proc_id).
+final class LockOwners: Sendable {
+    private struct Owner {
+        var processID: UInt32
+        var process: CInt
+        /// The open files through which it locked something.
+        var handles: [OpenHandle] = []
+    }
+
+    private struct State {
+        var owners: [UInt64: Owner] = [:]
+        var keys: [UInt32: UInt64] = [:]
+        var nextID: UInt32 = 0x4000_0000
+    }
+
+    /// client_id: this mount, unlike any other.
+    let client: Name
+    private let state = Mutex(State())
+
+    init(client: Name) { self.client = client }
+
+    /// The proc_id of an owner: its process's number, unless another owner of that process has it.
+    func processID(of key: UInt64, _ process: CInt) -> UInt32 {
+        state.withLock { state in
+            if let owner = state.owners[key] { return owner.processID }
+            var number = UInt32(bitPattern: process)
+            while state.keys[number] != nil {
+                number = state.nextID
+                state.nextID = state.nextID &+ 1 | 0x4000_0000
+            }
+            state.owners[key] = Owner(processID: number, process: process)
+            state.keys[number] = key
+            return number
+        }
+    }
+
+    /// The process behind a proc_id of ours, zero for any other.
+    func process(_ number: UInt32) -> CInt {
+        state.withLock { state in state.keys[number].flatMap { state.owners[$0]?.process } ?? 0 }
+    }
+
+    /// The owner got a lock through `handle`, as `processID`.
+    func locked(_ key: UInt64, _ processID: UInt32, through handle: OpenHandle) {
+        state.withLock { state in
+            // It may have been forgotten as idle while the request was under way.
+            var owner = state.owners[key] ?? Owner(processID: processID, process: CInt(bitPattern: processID))
+            if !owner.handles.contains(where: { $0 === handle }) { owner.handles.append(handle) }
+            state.owners[key] = owner
+            state.keys[owner.processID] = key
+        }
+    }
+
+    /// An owner that asked about locks and holds none.
+    func forgetIfIdle(_ key: UInt64) {
+        state.withLock { state in
+            guard let owner = state.owners[key], owner.handles.isEmpty else { return }
+            state.owners[key] = nil
+            state.keys[owner.processID] = nil
+        }
+    }
+
+    /// The open files through which an owner locked `node`.
+    func handles(of key: UInt64, on node: Node) -> [OpenHandle] {
+        state.withLock { $0.owners[key]?.handles.filter { $0.node === node } ?? [] }
+    }
+
+    /// An owner has no lock of `node` any more.
+    func unlocked(_ key: UInt64, on node: Node) {
+        forget { owner, handle in owner == key && handle.node === node }
+    }
+
+    /// An open file is closed, and its locks with it.
+    func drop(_ handle: OpenHandle) { forget { _, other in other === handle } }
+
+    private func forget(_ isGone: (UInt64, OpenHandle) -> Bool) {
+        let gone = state.withLock { state in
+            var gone: [OpenHandle] = []
+            for (key, owner) in state.owners {
+                let left = owner.handles.filter { !isGone(key, $0) }
+                guard left.count < owner.handles.count else { continue }
+                gone += owner.handles
+                state.owners[key]?.handles = left
+                if left.isEmpty {
+                    state.owners[key] = nil
+                    state.keys[owner.processID] = nil
+                }
+            }
+            return gone
+        }
+        // Let go outside the lock: the last holder of a handle clunks its fid.
+        _ = consume gone
+    }
+}

@@ -1,0 +1,173 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import NineP
+import SystemPackage
+
+@main
+enum Main {
+    static func main() {
+        do {
+            var command = try MountCommand.parseAsRoot()
+            try command.run()
+            exit(0)
+        } catch let failure as MountFailure {
+            Report(descriptor: nil).failed(failure)
+            exit(failure.code.rawValue)
+        } catch {
+            if MountCommand.exitCode(for: error) == .success {
+                Report.write(MountCommand.fullMessage(for: error), to: 1)
+                exit(0)
+            }
+            let message = MountCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+            Report(descriptor: nil).failed(MountFailure(.local, "\(message); see 9p-mount --help"))
+            exit(MountFailure.Code.local.rawValue)
+        }
+    }
+}
+
+extension RemoteTree.Caching: ExpressibleByArgument {}
+
+enum StartMode: String, EnumerableFlag {
+    case foreground
+    case detached
+
+    static func help(for mode: StartMode) -> ArgumentHelp? {
+        switch mode {
+        case .foreground: "Serve the mount in this process; it ends with it. The default."
+        case .detached: "Return when the mount is ready, and serve it in a process of its own."
+        }
+    }
+}
+
+struct MountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "9p-mount",
+        abstract: "Mount the tree of a 9P2000.L server through FUSE.",
+        discussion: """
+            SOCKET is the server's unix socket, MOUNTPOINT a directory. The mount is coherent: other clients' changes are seen \
+            at once. It ends with SIGTERM, SIGINT or SIGHUP, with fusermount3 -u MOUNTPOINT, or when the server hangs up.
+
+            Exit codes: 0 unmounted as asked, 1 usage or local error, 2 the server refused, 3 the server did not answer.
+            """,
+        version: "9p-mount 0.1.0")
+
+    @Option(help: ArgumentHelp("The tree to attach, as the server names it.", valueName: "name"))
+    var aname = ""
+
+    @Option(help: ArgumentHelp("The largest message, in bytes: 4096 to 16777216.", valueName: "bytes"))
+    var msize: UInt32 = 1 << 20
+
+    @Option(
+        help: ArgumentHelp(
+            "Whom the server acts as (default: the number of who runs this).", valueName: "name|uid"))
+    var user: String?
+
+    @Flag(help: "Refuse every change.")
+    var readOnly = false
+
+    @Flag(help: "Let others than this user in; the kernel then checks permissions.")
+    var allowOther = false
+
+    @Option(
+        help: ArgumentHelp(
+            "none: every access goes to the server, shared mappings are refused; mmap: the page cache, with shared mappings.",
+            valueName: "none|mmap"))
+    var cache = RemoteTree.Caching.none
+
+    @Flag(exclusivity: .exclusive)
+    var mode = StartMode.foreground
+
+    @Option(help: .private)
+    var reportDescriptor: CInt?
+
+    @Argument(help: "The 9P server's unix socket.")
+    var socket: String
+
+    @Argument(help: "The directory to mount on.")
+    var mountpoint: String
+
+    func validate() throws {
+        guard (Protocol9P.minimumMessageSize...(1 << 24)).contains(msize) else {
+            throw ValidationError("--msize \(msize): 4096 to 16777216 bytes are allowed")
+        }
+    }
+
+    func run() throws {
+        if mode == .detached, reportDescriptor == nil { return try startDetached() }
+        let report = Report(descriptor: reportDescriptor)
+        do {
+            try serve(report)
+        } catch let failure as MountFailure where reportDescriptor != nil {
+            // The waiting process says it; this one goes quietly.
+            report.failed(failure)
+            Glibc.exit(failure.code.rawValue)
+        }
+    }
+
+    private var settings: MountSettings {
+        var settings = MountSettings(
+            socket: AbsolutePath.joined(socket), mountPoint: AbsolutePath.of(mountpoint),
+            readyLine: "mounted \(socket) at \(mountpoint)")
+        settings.treeName = aname
+        settings.user = user.map { UserIdentity($0) } ?? .number(geteuid())
+        (settings.maximumMessageSize, settings.isReadOnly) = (msize, readOnly)
+        settings.tree = RemoteTree.Settings(caching: cache, allowsOthers: allowOther)
+        return settings
+    }
+
+    private func serve(_ report: Report) throws {
+        let settings = settings
+        MountServing.becomeFlusher()
+        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+        let mount = try RunningMount(settings, signals: signals)
+        report.ready(settings)
+        let failure = mount.finish(try mount.waitForEnd())
+        // No deinits: threads may still wait for the kernel, and what the server keeps of ours goes with the connection.
+        if let failure { Report(descriptor: nil).failed(failure) }
+        Glibc.exit(failure?.code.rawValue ?? 0)
+    }
+
+    /// Starts this program again, detached, and waits for what it reports.
+    private func startDetached() throws {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let report: OwnedDescriptor
+        do {
+            // By its own name, so that it shows as 9p-mount.
+            report = try DetachedProcess.start(
+                AbsolutePath.of("/proc/self/exe"),
+                ["--report-descriptor", "\(DetachedProcess.reportDescriptor)"] + arguments)
+        } catch { throw MountFailure(.local, "no process could be started: \(error)") }
+        if let failure = Report.failure(in: try read(report)) { throw failure }
+        Report.write(settings.readyLine, to: 1)
+    }
+
+    private func read(_ report: consuming OwnedDescriptor) throws -> String {
+        let stream = ByteStream(owning: report)
+        var (text, bytes) = ("", [UInt8](repeating: 0, count: 4096))
+        while case let count = try stream.read(into: &bytes, from: 0, within: .seconds(60)), count > 0 {
+            text += String(decoding: bytes.prefix(count), as: UTF8.self)
+        }
+        return text
+    }
+}
+
+/// A path that stays good whatever the working directory.
+enum AbsolutePath {
+    /// With links resolved; where that fails (a dead mount answers nothing), below the working directory.
+    static func of(_ path: String) -> String {
+        if let resolved = unsafe realpath(path, nil) {
+            defer { unsafe free(resolved) }
+            return unsafe String(cString: resolved)
+        }
+        return joined(path)
+    }
+
+    /// With links as they are.
+    static func joined(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let directory = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(directory) }
+        return unsafe String(cString: directory) + "/" + path
+    }
+}

@@ -1,0 +1,58 @@
+import FUSEMount
+import NinePClient
+import SystemPackage
+
+/// Why the mount could not be made, or ended: one line, and the exit code of conventions for it.
+struct MountFailure: Error {
+    enum Code: Int32 {
+        case local = 1
+        case refused = 2
+        case timedOut = 3
+    }
+
+    let code: Code
+    let text: String
+
+    init(_ code: Code, _ text: String) { (self.code, self.text) = (code, text) }
+
+    init(_ error: MountError) { self.init(.local, "\(error)") }
+
+    /// Connecting to `socket`, or meeting who listens there.
+    init(meeting error: SessionError, at socket: String) {
+        switch error {
+        case .ended(.system(.noSuchFileOrDirectory)):
+            self.init(.local, "\(socket) does not exist: start the 9P server, or check the path")
+        case .ended(.system(.connectionRefused)):
+            self.init(.local, "nobody listens on \(socket): start the 9P server")
+        case .ended(.system(.permissionDenied)):
+            self.init(
+                .local, "\(socket) may not be opened by this user: its owner, group and mode say who may")
+        case .ended(.system(let errno)): self.init(.local, "\(socket) cannot be connected to: \(errno)")
+        case .refused(.protocolNotSupported):
+            self.init(.refused, "the server at \(socket) does not speak 9P2000.L")
+        case .refused(.resourceBusy):
+            self.init(
+                .refused,
+                "the server at \(socket) is in use: it serves one client at a time; unmount the other, or wait until it has "
+                    + "forgotten the last one")
+        case .refused(let errno): self.init(.refused, "the server at \(socket) refused the session: \(errno)")
+        case .ended(.hungUp):
+            self.init(.refused, "the server at \(socket) hung up at once: it may serve one client at a time")
+        case .ended(let ending): self.init(.refused, "\(socket): \(ending)")
+        case .timedOut, .interrupted:
+            self.init(.timedOut, "the server at \(socket) did not answer: is it a 9P server, and running?")
+        }
+    }
+
+    init(attaching error: SessionError, to tree: String, at socket: String) {
+        switch error {
+        case .refused(let errno):
+            let name = tree.isEmpty ? "its default tree" : "'\(tree)'"
+            self.init(
+                .refused,
+                "the server at \(socket) refused to attach \(name): \(errno); --aname and --user say what to ask for"
+            )
+        default: self.init(meeting: error, at: socket)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import FUSEMount
+import NineP
+import NinePClient
+import SystemPackage
+
+/// Making files. The mode is masked already; the group is the caller's unless the directory hands down its own.
+extension RemoteTree {
+    func makeDirectory(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber, mode: UInt32
+    ) {
+        make(request, name, in: parent) { directory, group in
+            .mkdir(directory: directory, name: Name(name), mode: mode, group: group)
+        }
+    }
+
+    func makeSymbolicLink(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber, to target: FileName
+    ) {
+        make(request, name, in: parent) { directory, group in
+            .symlink(directory: directory, name: Name(name), target: Name(target), group: group)
+        }
+    }
+
+    func makeNode(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber, mode: UInt32,
+        device: UInt64
+    ) {
+        guard mode & FileType.mask != FileType.regular else {
+            makeRegularFile(request, name, in: parent, mode: mode)
+            return
+        }
+        // ABI: the kernel's 32-bit device number, minor split around major.
+        let major = UInt32(truncatingIfNeeded: device >> 8 & 0xFFF)
+        let minor = UInt32(truncatingIfNeeded: device & 0xFF | device >> 12 & 0xF_FF00)
+        make(request, name, in: parent) { directory, group in
+            .mknod(
+                directory: directory, name: Name(name), mode: mode, major: major, minor: minor, group: group)
+        }
+    }
+
+    /// mknod(2) of an ordinary file: made exclusively, and closed again.
+    private func makeRegularFile(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber, mode: UInt32
+    ) {
+        let caller = request.caller
+        let found = attempt(request) { interruption throws(SessionError) in
+            let directory = try node(parent)
+            let fid = try directory.fid(interruption).clone(interruption)
+            _ = try session.create(
+                Name(name), in: fid.fid, [.writeOnly, .exclusive, .create], mode: mode & 0o7777,
+                group: caller.group, interruption: interruption)
+            return try give(try find(Name(name), in: directory, interruption), to: caller, interruption)
+        }
+        reply(request, found)
+    }
+
+    private func make(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber,
+        _ message: (_ directory: Fid, _ group: UInt32) -> Request
+    ) {
+        let caller = request.caller
+        let found = attempt(request) { interruption throws(SessionError) in
+            let directory = try node(parent)
+            let fid = try directory.fid(interruption)
+            _ = try session.call(message(fid.fid, caller.group), interruption: interruption)
+            return try give(try find(Name(name), in: directory, interruption), to: caller, interruption)
+        }
+        reply(request, found)
+    }
+
+    /// Where others than the user who attached may make files, these become theirs, if the server allows that.
+    private func give(
+        _ found: Found, to caller: Caller, _ interruption: Interruption
+    ) throws(SessionError) -> Found {
+        guard settings.allowsOthers, found.attributes.user != caller.user else { return found }
+        var change = AttributeChange()
+        (change.valid, change.user) = (.user, caller.user)
+        let fid = try found.node.fid(interruption)
+        do throws(SessionError) {
+            try session.change(fid.fid, change, interruption: interruption)
+            return Found(node: found.node, attributes: try fid.attributes(interruption))
+        } catch {
+            guard case .refused = error else { throw error }
+            return found
+        }
+    }
+
+    // MARK: Create and open at once
+
+    func create(
+        _ request: consuming FUSERequest, _ name: FileName, in parent: InodeNumber, mode: UInt32,
+        file: OpenFile
+    ) {
+        let caller = request.caller
+        let flags = OpenFlags(system: file.flags).union(.create)
+        let created = attempt(request) { interruption throws(SessionError) in
+            let directory = try node(parent)
+            let open = try directory.fid(interruption).clone(interruption)
+            let (qid, ioUnit) = try session.create(
+                Name(name), in: open.fid, flags, mode: mode & 0o7777, group: caller.group,
+                interruption: interruption)
+            let found = try give(
+                try foundAfterCreation(Name(name), qid, in: directory, open, interruption), to: caller,
+                interruption)
+            return (found, handles.add(found.node, open, flags, ioUnit: ioUnit))
+        }
+        switch created {
+        case .success((let found, let handle)):
+            let entry = Entry(FUSEMount.FileAttributes(found.attributes, found.node.inode))
+            let options: OpenReply.Options = settings.caching == .none ? .directIO : []
+            guard request.reply(entry, OpenReply(handle: handle.number, options)).isDelivered else {
+                _ = handles.remove(handle.number)
+                nodes.forget(found.node.inode, count: 1)
+                return
+            }
+        case .failure(let error): request.fail(error.errno)
+        }
+    }
+
+    /// The node of a file just made and open. Its name may lead elsewhere by now; then the open fid is cloned.
+    private func foundAfterCreation(
+        _ name: Name, _ qid: Qid, in directory: Node, _ open: RemoteFid, _ interruption: Interruption
+    ) throws(SessionError) -> Found {
+        let attributes = try open.attributes(interruption)
+        let place = Node.Place(directory: directory, name: name)
+        if let (fid, qids) = try? directory.fid(interruption).walk([name], interruption),
+            qids.last?.path == qid.path
+        {
+            return Found(node: nodes.adopt(fid, qid, at: place), attributes: attributes)
+        }
+        return Found(node: nodes.adopt(try open.clone(interruption), qid, at: place), attributes: attributes)
+    }
+}
+
+/// The type bits of a mode (S_IFMT).
+enum FileType {
+    static let mask: UInt32 = 0o170000
+    static let regular: UInt32 = 0o100000
+    static let directory: UInt32 = 0o040000
+}

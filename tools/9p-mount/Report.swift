@@ -1,0 +1,35 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+
+/// Where a mount says that it is ready, or why it is not: to its caller, or to the process that waits for a detached one.
+struct Report {
+    /// The pipe to that process; `nil` in the foreground.
+    let descriptor: CInt?
+
+    static func write(_ text: String, to descriptor: CInt) {
+        let line = FileDescriptor(rawValue: descriptor)
+        _ = try? line.writeAll(Array((text + "\n").utf8))
+    }
+
+    func ready(_ settings: MountSettings) {
+        guard let descriptor else { return Report.write(settings.readyLine, to: 1) }
+        Report.write("0", to: descriptor)
+        _ = OwnedDescriptor(owning: descriptor)
+        DetachedProcess.silenceErrors()
+    }
+
+    func failed(_ failure: MountFailure) {
+        guard let descriptor else { return Report.write("9p-mount: \(failure.text)", to: 2) }
+        Report.write("\(failure.code.rawValue)\(failure.text)", to: descriptor)
+    }
+
+    /// What a detached mount reports: nothing when it is mounted.
+    static func failure(in text: String) -> MountFailure? {
+        guard let first = text.first, let number = Int32(String(first)) else {
+            return MountFailure(.local, "the detached process ended before it had mounted")
+        }
+        guard let code = MountFailure.Code(rawValue: number) else { return nil }
+        return MountFailure(code, String(text.dropFirst().prefix { $0 != "\n" }))
+    }
+}

@@ -1,0 +1,148 @@
+import CopyFile
+import LinuxSystem
+import Logging
+import NinePServer
+import SystemPackage
+
+/// Serves 9P to one device's driver, through the copy file of the device's request queue. One session lives from one
+/// reset of the device to the next, also when the control tree goes away and comes back in between.
+final class QueueCarrier: Sendable {
+    private static let patience = Duration.seconds(60)
+    private static let pause = Duration.milliseconds(100)
+
+    let path: String
+    private let server: NinePServer
+    private let logger: Logger
+
+    init(_ server: NinePServer, path: String, logger: Logger) {
+        (self.server, self.path) = (server, path)
+        var logger = logger
+        logger[metadataKey: "queue"] = "\(path)"
+        self.logger = logger
+    }
+
+    /// Serves until the device is removed.
+    ///
+    /// - Parameter isServing: called when the file is open for the first time.
+    /// - Throws: the tree did not come (back) in time, or is not to be understood.
+    func run(isServing: () -> Void) throws(Failure) {
+        var file = try open(first: true)
+        isServing()
+        var life = Life(self, callByteCount: callByteCount)
+        defer { life.end() }
+        while true {
+            life.answers.reopened(file)
+            do throws(CopyFileError) {
+                try serve(file, &life)
+            } catch {
+                switch error {
+                case .removed:
+                    logger.notice("the device was removed")
+                    return
+                case .disconnected: logger.notice("the control tree is gone; waiting for it")
+                default: throw Failure("--copy-file \(path): \(error)", code: 2)
+                }
+            }
+            file = try open(first: false)
+            logger.notice("the control tree is back")
+        }
+    }
+
+    /// Takes chains until the file is of no use any more.
+    private func serve(_ file: CopyFileClient, _ life: inout Life) throws(CopyFileError) {
+        var receiver = ChainReceiver(callByteCount: life.callByteCount, chainByteLimit: life.chainByteLimit)
+        while true {
+            do throws(CopyFileError) {
+                guard try file.receive(&receiver) else { continue }
+            } catch .reset {
+                logger.info("the device was reset")
+                life.end()
+                life = Life(self, callByteCount: life.callByteCount)
+                life.answers.reopened(file)
+                continue
+            }
+            life.take(receiver.takeChains())
+        }
+    }
+
+    /// Opens the file, waiting for it while its daemon or its device is not there.
+    private func open(first: Bool) throws(Failure) -> CopyFileClient {
+        let clock = ContinuousClock()
+        let deadline = clock.now + QueueCarrier.patience
+        var isWaiting = false
+        while true {
+            do throws(Errno) {
+                return try CopyFileClient(path: path)
+            } catch {
+                guard QueueCarrier.mayCome(after: error) else {
+                    throw Failure(
+                        "--copy-file \(path): \(error); name the copy file of a device's queue that you may open"
+                    )
+                }
+                guard clock.now < deadline else {
+                    throw Failure(
+                        "--copy-file \(path): \(error) for \(QueueCarrier.patience); start vophostd, or add the device",
+                        code: 3)
+                }
+                if first, !isWaiting {
+                    logger.notice("waiting for the copy file", metadata: ["error": "\(error)"])
+                }
+                isWaiting = true
+            }
+            try? Poller().wait(for: QueueCarrier.pause) { _ in }
+        }
+    }
+
+    private static func mayCome(after error: Errno) -> Bool {
+        switch error {
+        case .noSuchFileOrDirectory, .socketNotConnected, .connectionAbort, .operationNotSupportedByDevice,
+            .interrupted:
+            true
+        default: false
+        }
+    }
+
+    /// What one call on this queue may move: the `copy_max` beside the file, where there is one.
+    private var callByteCount: Int {
+        let place = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        var text = [UInt8](repeating: 0, count: 32)
+        guard let file = try? FileDescriptor.open(FilePath(place + "copy_max"), .readOnly),
+            let count = try? OwnedDescriptor(owning: file.rawValue).readNext(into: &text),
+            let stated = Int(
+                String(decoding: text[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+        else { return CopyLimits.callByteCount }
+        return min(max(stated, CopyLimits.readMinimum), CopyLimits.callByteCount)
+    }
+
+    /// One session, and what of it goes where.
+    private struct Life {
+        let answers: QueueAnswers
+        let session: NinePSession
+        let callByteCount: Int
+        /// The most a frame, and so a chain's readable part, may have.
+        let chainByteLimit: Int
+
+        init(_ carrier: QueueCarrier, callByteCount: Int) {
+            self.callByteCount = callByteCount
+            chainByteLimit = callByteCount - CopyLimits.headerByteCount(recordCount: 1)
+            answers = QueueAnswers(callByteCount: callByteCount, logger: carrier.logger)
+            session = NinePSession(
+                of: carrier.server, to: answers, label: carrier.path, trust: .anyUser,
+                maximumMessageSize: UInt32(chainByteLimit))
+        }
+
+        func take(_ chains: [ReceivedChain]) {
+            for chain in chains where answers.begin(chain.token, isRedelivered: chain.isRedelivered) {
+                answers.waitForRoom { session.hasRoom }
+                session.submit(
+                    chain.bytes,
+                    FrameOrigin(token: chain.token, replyCapacity: Int(chain.writableByteCount)))
+            }
+        }
+
+        func end() {
+            answers.end()
+            session.end()
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import ArgumentParser
+import Glibc
+import LinuxSystem
+import Logging
+import NinePServer
+import SystemPackage
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "9p-server",
+        abstract: "Serves directories over 9P2000.L.",
+        discussion: """
+            The first export also answers clients that name none. Options behind an export: ro (read-only), \
+            cross-mounts, devices (mknod may make device nodes). Run by root, requests act as the user who \
+            attached; run by anybody else, only that user can attach, unless --squash all.
+
+            Exit codes: 0 ended by SIGINT or SIGTERM, or every device it served was removed; 1 wrong usage or local \
+            error; 2 the copy file is not to be understood; 3 the control tree or the device did not come in time.
+            """,
+        version: "0.1.0")
+
+    @Option(
+        name: .customLong("export"), help: ArgumentHelp("What to serve.", valueName: "[NAME=]PATH[,OPTION…]"))
+    var exports: [ExportArgument] = []
+
+    @Option(help: ArgumentHelp("Where clients connect.", valueName: "unix:PATH"))
+    var listen: ListenArgument?
+
+    @Option(
+        name: .customLong("copy-file"),
+        help: ArgumentHelp("The copy file of a 9p device's queue, to serve its driver.", valueName: "PATH"))
+    var copyFiles: [String] = []
+
+    @Option(help: ArgumentHelp("Permission bits of the socket's file, in octal.", valueName: "MODE"))
+    var socketMode: OctalArgument = OctalArgument(value: 0o600)
+
+    @Flag(help: "Let every client speak for any user, not only root's and the server's own.")
+    var trustClients = false
+
+    @Option(help: ArgumentHelp("Act as the squash user for: none, root, all.", valueName: "WHOM"))
+    var squash = SquashArgument(value: .none)
+
+    @Option(
+        help: ArgumentHelp(
+            "The user to squash to, by number (default: 65534 for root, else the server's own).",
+            valueName: "UID"))
+    var squashUser: UInt32?
+
+    @Option(
+        help: ArgumentHelp("Threads that execute requests (default: one a core, at least 4).", valueName: "N")
+    )
+    var workers: Int?
+
+    @Option(help: ArgumentHelp("The largest message offered, 4096 to 1048576.", valueName: "BYTES"))
+    var msize: UInt32 = 1 << 20
+
+    @Flag(help: "Refuse every change, in every export.")
+    var readOnly = false
+
+    @Flag(help: "Let clients enter mounts below every export.")
+    var crossMounts = false
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "LEVEL"))
+    var logLevel = LogLevelArgument(value: .notice)
+
+    mutating func validate() throws {
+        guard !exports.isEmpty else {
+            throw ValidationError("nothing to serve; name a directory with --export PATH")
+        }
+        guard listen != nil || !copyFiles.isEmpty else {
+            throw ValidationError("nowhere to serve; give --listen unix:PATH or --copy-file PATH")
+        }
+        guard (4096...1 << 20).contains(msize) else {
+            throw ValidationError("--msize \(msize) is out of range; 4096 to 1048576 bytes are allowed")
+        }
+        if let workers, !(1...1024).contains(workers) {
+            throw ValidationError("--workers \(workers) is out of range; 1 to 1024 are allowed")
+        }
+        var names: Set<String> = []
+        for export in exports where !names.insert(export.name).inserted {
+            throw ValidationError(
+                "--export \(export.name) is there twice; give each export a NAME= of its own")
+        }
+    }
+
+    mutating func run() throws {
+        // Before any other thread is started, so that all of them leave these to the descriptor.
+        let signals = try SignalDescriptor([SIGINT, SIGTERM])
+        var logger = Logger(label: "9p-server", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = logLevel.value
+        let server = try makeServer(logger)
+        let ending = Ending(carrierCount: copyFiles.count + (listen == nil ? 0 : 1))
+        _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending) }
+        let sockets = try listen.map { try listening($0.path, server) }
+        let loop = try sockets.map { try ServeCommand.start($0, server, ending) }
+        for path in copyFiles {
+            try ServeCommand.start(QueueCarrier(server, path: path, logger: logger), server, ending)
+        }
+        // Whoever waits in a copy file is ended with the process; its chains go back to the queue.
+        defer {
+            sockets?.stop()
+            loop?.join()
+            server.shutDown()
+        }
+        try ending.wait()
+    }
+
+    private static func start(_ sockets: SocketServer, _ server: NinePServer, _ ending: Ending) throws
+        -> Thread
+    {
+        announce(server, on: "unix:\(sockets.path)")
+        return try Thread("9p-socket") {
+            do throws(Errno) {
+                try sockets.run()
+                ending.carrierEnded()
+            } catch {
+                ending.carrierEnded(Failure("--listen unix:\(sockets.path): \(error)"))
+            }
+        }
+    }
+
+    private static func start(_ carrier: QueueCarrier, _ server: NinePServer, _ ending: Ending) throws {
+        _ = try Thread("9p-queue") {
+            do throws(Failure) {
+                try carrier.run { announce(server, on: carrier.path) }
+                ending.carrierEnded()
+            } catch { ending.carrierEnded(error) }
+        }
+    }
+
+    private static func announce(_ server: NinePServer, on carrier: String) {
+        for export in server.exports {
+            Main.say("serving \(export.name)=\(export.path) on \(carrier)", on: .standardOutput)
+        }
+    }
+
+    private func makeServer(_ logger: Logger) throws -> NinePServer {
+        var options = ServerOptions()
+        options.maximumMessageSize = msize
+        options.workerCount = workers ?? max(4, FileServing.coreCount)
+        // Each fid may take a descriptor for its file and one for its open file; no client gets more than a share.
+        let descriptorLimit = try FileServing.raiseDescriptorLimit()
+        options.fidsPerClient = min(options.fidsPerClient, max(256, descriptorLimit / 4))
+        return try NinePServer(
+            exports: exports.map { try $0.open(readOnly: readOnly, crossMounts: crossMounts) },
+            accounts: makeAccounts(), options: options, logger: logger)
+    }
+
+    private func makeAccounts() throws -> Accounts {
+        do throws(Errno) {
+            return try Accounts(squash: squash.value, squashUser: squashUser)
+        } catch {
+            throw Failure("--squash-user: \(error); only root can act as somebody else")
+        }
+    }
+
+    private func listening(_ path: String, _ server: NinePServer) throws -> SocketServer {
+        do throws(Errno) {
+            return try SocketServer(
+                server, at: path, mode: socketMode.value, trustsAnyUser: trustClients)
+        } catch {
+            let advice =
+                switch error {
+                case .addressInUse:
+                    "somebody listens there, or it is no socket; stop that server or name another path"
+                case .noSuchFileOrDirectory: "its directory does not exist; make it or name another path"
+                case .fileNameTooLong: "at most 107 bytes are allowed; name a shorter path"
+                default: "name a path where you may create a socket"
+                }
+            throw Failure("--listen unix:\(path): \(error); \(advice)")
+        }
+    }
+
+    private static func watch(_ signals: SignalDescriptor, _ ending: Ending) {
+        defer { ending.signalled() }
+        do throws(Errno) {
+            let poller = try Poller()
+            try poller.add(signals.rawDescriptor, .readable, token: 0)
+            while signals.take() == nil { _ = try poller.wait(for: nil) }
+        } catch { return }
+    }
+}

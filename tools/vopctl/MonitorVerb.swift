@@ -1,0 +1,77 @@
+import ArgumentParser
+import LinuxSystem
+import SystemPackage
+
+struct MonitorVerb: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "monitor", abstract: "Print what happens, one event a line, until interrupted.",
+        usage: "vopctl monitor [OPTION]...",
+        discussion: "Begins with the events that are retained. With --json each line is one JSON document.")
+
+    @Flag(help: "Print what is retained, and end.")
+    var retained = false
+
+    @OptionGroup var options: GlobalOptions
+
+    func perform() throws -> Output {
+        let trees = try Trees(options).clients
+        if retained {
+            for tree in trees { try print(try tree.bytes("events") ?? []) }
+        } else {
+            try follow(trees)
+        }
+        return Output(raw: [])
+    }
+
+    private func follow(_ trees: [ControlTreeClient]) throws {
+        let poller = try Poller()
+        let paths = trees.map { "\($0.path)/events" }
+        var files: [Followed] = []
+        for (index, path) in paths.enumerated() {
+            let file = try Followed(path)
+            try poller.add(file.descriptor, .readable, token: UInt64(index))
+            files.append(file)
+        }
+        while true {
+            for event in try poller.wait(for: nil) {
+                let index = Int(event.token)
+                do throws(Errno) {
+                    let bytes = try files[index].next()
+                    if bytes.isEmpty { throw .socketNotConnected }
+                    try? print(bytes)
+                } catch {
+                    throw Failure(
+                        .refused, "\(paths[index]): the daemon that served it has ended; start it again",
+                        errno: error,
+                        object: paths[index])
+                }
+            }
+        }
+    }
+
+    /// Whole lines, as an `events` file gives them.
+    private func print(_ bytes: [UInt8]) throws {
+        if options.printsJSON {
+            try FileDescriptor.standardOutput.writeAll(bytes)
+            return
+        }
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            let text = TreeEvent(line: line)?.text ?? String(line)
+            try FileDescriptor.standardOutput.writeAll("\(text)\n".utf8)
+        }
+    }
+
+    /// An `events` file that is being followed.
+    private final class Followed {
+        private let file: ValueFile
+
+        init(_ path: String) throws(Failure) {
+            do throws(Errno) { file = try ValueFile(following: path) } catch {
+                throw Failure(.local, "\(path): \(error)", errno: error, object: path)
+            }
+        }
+
+        var descriptor: CInt { file.rawDescriptor }
+        func next() throws(Errno) -> [UInt8] { try file.next() }
+    }
+}

@@ -21,6 +21,8 @@ extension HostBackend {
 
     private func isDue(_ device: HostDevice, _ rung: DoorbellSet, _ now: ContinuousClock.Instant) -> Bool {
         if let slot = device.slot, rung.contains(slot.doorbell) { return true }
+        // Its deadline is the present, which by the time it is asked for is later than `now`.
+        if device.pendingFault != nil { return true }
         return nextDeadline(of: device).map { $0 <= now } ?? false
     }
 

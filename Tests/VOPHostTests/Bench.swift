@@ -16,6 +16,13 @@ final class Bench {
 
     final class ManualClock {
         var now = ContinuousClock.now
+        /// How much later it is each time somebody asks.
+        var step = Duration.zero
+
+        func ask() -> ContinuousClock.Instant {
+            now += step
+            return now
+        }
     }
 
     final class EventLog {
@@ -30,7 +37,7 @@ final class Bench {
         let log = EventLog()
         hostLink = host
         guest = ScriptedGuest(guestLink)
-        backend = HostBackend(link: host, settings: settings, clock: { time.now }) { log.events.append($0) }
+        backend = HostBackend(link: host, settings: settings, clock: { time.ask() }) { log.events.append($0) }
         self.time = time
         self.log = log
         host.start()
@@ -59,6 +66,9 @@ final class Bench {
             try run()
         }
     }
+
+    /// From now on no two looks at the clock say the same, as with a real one.
+    func letTimeRun() { time.step = .nanoseconds(1) }
 
     var events: [HostEvent] { log.events }
     var kinds: [HostEvent.Kind] { log.events.map(\.kind) }

@@ -29,6 +29,17 @@ import Virtio
         #expect(model.calls == ["activate", "reset", "activate"])
     }
 
+    @Test("what a model says between two rounds is acted upon in the next, though time goes on")
+    func saidBetween() throws {
+        let bench = try Bench()
+        let (model, _, _) = try bench.running()
+        bench.letTimeRun()
+        model.line?.declareBroken(.backend("no more"))
+        try bench.run()
+        #expect(try bench.state() == .needsReset)
+        #expect(try bench.backend.snapshot(of: "one").lastFault == .backend("no more"))
+    }
+
     @Test("a reset that the guest asks for on its way out is answered, and so is a handshake")
     func answersOnTheWay() throws {
         let bench = try Bench()

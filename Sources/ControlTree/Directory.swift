@@ -87,7 +87,12 @@ extension Directory {
         do throws(Refusal) {
             guard let maker else { throw Refusal(.notPermitted, "nothing can be made here") }
             guard self[name] == nil else { throw Refusal(.fileExists, "exists already; choose another name") }
-            let node = try maker(try ValueFormat<String>.name.parse(name), requester)
+            let format = ValueFormat<String>.name
+            // Blanks around a value do not count, but those around a name are part of it.
+            guard try format.parse(name) == name else {
+                throw .form(name, "has blanks around it", allowed: format.allowed)
+            }
+            let node = try maker(name, requester)
             node.assign(user: requester.user, group: requester.group)
             return add(name, node)
         } catch {

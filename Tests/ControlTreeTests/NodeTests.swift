@@ -75,6 +75,23 @@ struct NodeTests {
         #expect(first.number != second.number && first.generation != second.generation)
     }
 
+    @Test("a name with blanks around it is refused: its maker would know the object by another")
+    func blanks() throws {
+        let root = Directory()
+        let made = Mutex<[String]>([])
+        root.maker = { name, _ in
+            made.withLock { $0.append(name) }
+            return Directory()
+        }
+        _ = try root.make("x", for: requester)
+        for name in [" x", "x ", "\tx", "x\n"] {
+            let refusal = #expect(throws: Refusal.self) { try root.make(name, for: requester) }
+            #expect(refusal?.errno == .invalidArgument)
+        }
+        #expect(made.withLock { $0 } == ["x"])
+        #expect(root.children.map(\.name) == ["x"])
+    }
+
     @Test("a change that nobody answers is EIO, and a second answer is none")
     func changes() {
         let answers = Mutex<[Refusal?]>([])

@@ -184,6 +184,45 @@ import Virtio
         #expect(try request.result() == Array("again".utf8))
     }
 
+    @Test("published = 1 is refused while the device is being taken off: it would be taken off all the same")
+    func offAndOnAtOnce() throws {
+        let bench = try driven()
+        let off = try bench.echo("0", "share/published")
+        #expect(!off.isAnswered)
+        #expect(try bench.echo("1", "share/published").errno == .resourceBusy)
+        #expect(try bench.run { off.isAnswered })
+        #expect(try bench.cat("share/published") == "0")
+        #expect(try bench.echo("1", "share/published").isDone)
+    }
+
+    @Test("two published devices never have one tag, however it is set")
+    func ownTag() throws {
+        let bench = try driven()
+        try bench.mkdir("other")
+        try bench.echo("9p", "other/type")
+        try bench.echo("export", "other/tag")
+        #expect(try bench.echo("1", "other/published").errno == .fileExists)
+        try bench.echo("import", "other/tag")
+        #expect(try bench.echo("1", "other/published").isDone)
+        #expect(try bench.echo("export", "other/tag").errno == .fileExists)
+        #expect(try bench.write(Array("ex".utf8), "other/config.bin", at: 2).errno == .fileExists)
+        #expect(try bench.cat("other/tag") == "import")
+    }
+
+    @Test("a reader whose file is closed under it is let go of, and not kept unanswered")
+    func droppedReader() throws {
+        let bench = try driven()
+        weak var dropped: TestRead?
+        do {
+            let stream = try bench.open("share/queues/0/stream", .both)
+            let read = TestRead()
+            dropped = read
+            stream.read(read, at: 0)
+            stream.close()
+        }
+        #expect(dropped == nil)
+    }
+
     @Test("rmdir retires a running device, and is answered when it is gone")
     func remove() throws {
         let bench = try driven()

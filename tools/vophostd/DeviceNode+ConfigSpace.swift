@@ -49,6 +49,7 @@ extension DeviceNode {
                 return pending.succeed()
             }
             try requireConfigChangeAlone(changed)
+            try requireOwnTag(in: changed)
             try tell(changed, pending)
         } catch { pending.refuse(error) }
     }

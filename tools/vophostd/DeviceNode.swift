@@ -49,12 +49,12 @@ final class DeviceNode {
     // MARK: On the page and off it
 
     func publish() throws(Refusal) {
-        guard !isPublished else { return }
+        guard !isPublished else { return try requireStay() }
         let description: DeviceDescription
         do throws(ConfigurationError) { description = try configuration.describe() } catch {
             throw Refusal(error)
         }
-        try requireOwnTag()
+        try requireOwnTag(in: configuration)
         let inOrder = queues.sorted { $0.key < $1.key }.map(\.value.queue)
         do throws(HostError) {
             try backend.publish(description, name: name, model: CopyDevice(queues: inOrder))
@@ -63,8 +63,13 @@ final class DeviceNode {
         noteChange()
     }
 
+    /// On the page already is good enough, unless it is about to leave.
+    private func requireStay() throws(Refusal) {
+        if snapshot?.state == .retiring { throw Refusal(HostError.retiring(name)) }
+    }
+
     /// Two devices with one mount tag on one link are one export too many for its guest.
-    private func requireOwnTag() throws(Refusal) {
+    func requireOwnTag(in configuration: DeviceConfiguration) throws(Refusal) {
         guard let other = siblings?.device(besides: self, withTagOf: configuration) else { return }
         throw Refusal(
             .fileExists, "device \(other) of this link has the same tag; write another to tag first")

@@ -14,7 +14,8 @@ final class QueueFile: StreamFile {
         let waiting = WaitingRead(read, opening)
         opening.read(waiting)
         guard !read.isOver else { return }
-        read.onInterrupt { waiting.cancel() }
+        // The queue holds it while it waits. Held here too, a read that is dropped would hold itself, unanswered for ever.
+        read.onInterrupt { [weak waiting] in waiting?.cancel() }
     }
 
     func write(_ bytes: RawSpan, isNonBlocking: Bool) throws(Errno) -> Int { try opening.write(bytes) }

@@ -6,9 +6,16 @@ public import SystemPackage
 /// A process this one started, with its standard output and error on pipes or files of our choice, and a descriptor
 /// that turns readable when it has ended.
 public final class SpawnedProcess: Sendable {
-    public enum Ending: Sendable, Hashable {
+    public enum Ending: Sendable, Hashable, CustomStringConvertible {
         case exited(CInt)
         case signalled(CInt)
+
+        public var description: String {
+            switch self {
+            case .exited(let code): "ended with exit code \(code)"
+            case .signalled(let number): "was killed by signal \(number)"
+            }
+        }
     }
 
     public let identifier: CInt

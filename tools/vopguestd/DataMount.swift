@@ -13,19 +13,31 @@ import SystemPackage
 /// ```
 final class DataMount {
     enum Step {
-        case going
-        case ended
+        case mounted
+        /// It did not do in time what it was to do, and is killed.
+        case stuck(Duration)
+        case ended(Ending)
+    }
+
+    enum Ending {
+        /// We had it unmount.
+        case asked
+        /// Somebody unmounted it, or ended its process as one does.
+        case byOthers
+        /// It was never mounted: why.
+        case failed(String)
+        /// It ended by itself, or was killed: why.
+        case lost(String)
     }
 
     /// How long it may take to mount, and to unmount when told to.
     private static let limit = Duration.seconds(30)
 
-    let path: String
     private let process: SpawnedProcess
     private let output: OutputPipe
-    private let report: (_ event: String, _ message: String) -> Void
     /// Who waits for it to be mounted.
     private var mounting: PendingChange?
+    private var isMounted = false
     /// Who wait for it to be gone.
     private var unmounting: [PendingChange] = []
     private var isEnding = false
@@ -36,11 +48,8 @@ final class DataMount {
     ///
     /// - Parameter poller: watches what wakes `service()` from now on.
     init(
-        _ socket: String, at path: String, _ poller: borrowing Poller, _ change: PendingChange,
-        report: @escaping (_ event: String, _ message: String) -> Void
+        _ socket: String, at path: String, _ poller: borrowing Poller, _ change: PendingChange?
     ) throws(Errno) {
-        self.path = path
-        self.report = report
         let pipe = try OutputPipe()
         defer { pipe.closeWritingEnd() }
         output = pipe
@@ -55,20 +64,29 @@ final class DataMount {
     var nextDeadline: ContinuousClock.Instant? { deadline }
 
     /// Does what can be done without blocking.
-    func service() -> Step {
+    ///
+    /// - Returns: what has become of it since the last time; `.ended` comes last.
+    func service() -> [Step] {
+        var steps: [Step] = []
         // Asked before the last look at its output: what it said last is there then.
         let ending = process.ending()
         text = String((text + String(decoding: output.available(), as: UTF8.self)).suffix(4096))
         // A line of its own: refusals speak of what is mounted, too.
-        if let waiting = mounting, text.split(separator: "\n").contains(where: { $0.hasPrefix("mounted ") }) {
+        if !isMounted, text.split(separator: "\n").contains(where: { $0.hasPrefix("mounted ") }) {
+            isMounted = true
+            if !isEnding { deadline = nil }
+            steps.append(.mounted)
+            mounting?.succeed()
             mounting = nil
-            deadline = nil
-            report("mounted", "at \(path)")
-            waiting.succeed()
         }
-        if let ending { return ended(ending) }
-        if let deadline, deadline <= .now { giveUp() }
-        return .going
+        if let ending {
+            steps.append(.ended(ended(ending)))
+        } else if let deadline, deadline <= .now {
+            self.deadline = .now + Self.limit
+            process.signal(SIGKILL)
+            steps.append(.stuck(Self.limit))
+        }
+        return steps
     }
 
     /// Asks it to unmount; `change` is answered when it has ended.
@@ -80,23 +98,13 @@ final class DataMount {
         process.signal(SIGTERM)
     }
 
-    private func giveUp() {
-        deadline = .now + Self.limit
-        report("mount-stuck", "9p-mount at \(path) did not answer within \(Self.limit); killing it")
-        process.signal(SIGKILL)
-    }
-
-    private func ended(_ ending: SpawnedProcess.Ending) -> Step {
+    private func ended(_ ending: SpawnedProcess.Ending) -> Ending {
         let complaint = text.split(separator: "\n").last { !$0.hasPrefix("mounted ") }.map(String.init)
-        if let mounting {
-            let reason = complaint ?? "9p-mount ended: \(ending)"
-            report("mount-failed", "at \(path): \(reason)")
-            mounting.refuse(Refusal(.ioError, reason))
-        } else {
-            let reason = complaint ?? "somebody unmounted it"
-            report("unmounted", isEnding ? "from \(path)" : "from \(path), not asked to: \(reason)")
-        }
+        let reason = complaint ?? "9p-mount \(ending)"
+        mounting?.refuse(Refusal(.ioError, reason))
         for waiting in unmounting { waiting.succeed() }
-        return .ended
+        if isEnding { return .asked }
+        guard isMounted else { return .failed(reason) }
+        return ending == .exited(0) ? .byOthers : .lost(reason)
     }
 }

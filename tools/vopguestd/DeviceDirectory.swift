@@ -103,7 +103,7 @@ enum DeviceDirectory {
         Attribute(
             .absolutePath(orNothing: true), get: { [unowned side] in side.mountPath(of: shown.name) },
             setLater: { [unowned side] path, change in
-                side.mount(shown.name, socket: shown.output("socket"), at: path, change)
+                side.mount(shown.name, at: path, change)
             })
     }
 }
@@ -116,7 +116,7 @@ private struct ShownDevice {
     /// `nil` when it is gone, until its directory is too.
     var now: GuestDeviceSnapshot? { try? backend.snapshot(of: name) }
 
-    func output(_ output: String) -> String { now?.outputs.first { $0.name == output }?.value ?? "" }
+    func output(_ output: String) -> String { now?.output(output) ?? "" }
 
     func ask(_ body: (GuestBackend) throws(GuestError) -> Void) throws(Refusal) {
         do throws(GuestError) { try body(backend) } catch { throw Refusal(error.errno, error.description) }

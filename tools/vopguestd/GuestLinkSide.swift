@@ -29,7 +29,8 @@ final class GuestLinkSide: LinkSide {
         }
     }
 
-    private static let backendToken = UInt64.max
+    private static let backendToken: UInt64 = 0
+    private static let mountsToken: UInt64 = 1
 
     let devices = Directory(mode: 0o755)
     private let backend: GuestBackend
@@ -38,7 +39,9 @@ final class GuestLinkSide: LinkSide {
     /// Something about the list of devices may have changed since it was last shown.
     private final class Staleness { var isStale = true }
     private let listing: Staleness
-    private var mounts: [String: DataMount] = [:]
+    private let mounts: DataMounts
+    /// Of the devices that are there.
+    private var tags: [String: String] = [:]
     private var isShuttingDown = false
 
     private init(
@@ -57,7 +60,11 @@ final class GuestLinkSide: LinkSide {
             })
         do throws(Errno) {
             poller = try Poller()
+            mounts = try DataMounts { event, device, message, isWarning in
+                reporter.report(event, device: device, message, level: isWarning ? .warning : .info)
+            }
             try poller.add(backend.pollDescriptor, .readable, token: Self.backendToken)
+            try poller.add(mounts.pollDescriptor, .readable, token: Self.mountsToken)
         } catch { throw .system(error, during: "watching a guest-backend") }
     }
 
@@ -66,24 +73,24 @@ final class GuestLinkSide: LinkSide {
     var pollDescriptor: CInt { poller.rawDescriptor }
 
     var nextDeadline: ContinuousClock.Instant? {
-        ([backend.nextDeadline] + mounts.values.map(\.nextDeadline)).compactMap { $0 }.min()
+        [backend.nextDeadline, mounts.nextDeadline].compactMap { $0 }.min()
     }
 
     func service() throws(LinkError) {
         try backend.service()
-        for (name, mount) in mounts where mount.service() == .ended { mounts[name] = nil }
+        mounts.service(hasNews: listing.isStale) { backend.snapshots.compactMap(source) }
         if listing.isStale { list() }
-        if isShuttingDown && mounts.isEmpty { backend.unload() }
+        if isShuttingDown && mounts.areGone { backend.unload() }
     }
 
     func shutDown() {
         isShuttingDown = true
         // Data mounts go first, then drivers.
-        for mount in mounts.values { mount.unmount(nil) }
-        if mounts.isEmpty { backend.unload() }
+        mounts.end()
+        if mounts.areGone { backend.unload() }
     }
 
-    var isShutDown: Bool { mounts.isEmpty && backend.isUnloaded }
+    var isShutDown: Bool { mounts.areGone && backend.isUnloaded }
 
     // MARK: The directory
 
@@ -91,7 +98,10 @@ final class GuestLinkSide: LinkSide {
     private func list() {
         listing.isStale = false
         let names = backend.snapshots.map(\.name)
-        for child in devices.children where !names.contains(child.name) { devices.remove(child.name) }
+        for child in devices.children where !names.contains(child.name) {
+            devices.remove(child.name)
+            tags[child.name] = nil
+        }
         for snapshot in backend.snapshots where devices[snapshot.name] == nil {
             devices.add(snapshot.name, DeviceDirectory.make(snapshot, backend, self))
         }
@@ -99,30 +109,34 @@ final class GuestLinkSide: LinkSide {
 
     // MARK: Data mounts
 
-    func mountPath(of device: String) -> String { mounts[device]?.path ?? "" }
-
-    /// Mounts what a device gives at `path`; an empty path unmounts it.
-    func mount(_ device: String, socket: String, at path: String, _ change: PendingChange) {
-        if let mount = mounts[device] {
-            guard path.isEmpty else {
-                return change.refuse(
-                    Refusal(
-                        .resourceBusy, "is mounted at \(mount.path); write an empty line to unmount it first")
-                )
-            }
-            return mount.unmount(change)
-        }
-        guard !path.isEmpty else { return change.succeed() }
-        guard !socket.isEmpty else {
-            return change.refuse(
-                Refusal(.socketNotConnected, "the device has no socket to mount; bind its driver first"))
-        }
-        do throws(Errno) {
-            mounts[device] = try DataMount(socket, at: path, poller, change) { [reporter] event, message in
-                reporter.report(event, device: device, message)
-            }
-        } catch {
-            change.refuse(Refusal(error, "9p-mount could not be started: \(error)"))
-        }
+    func mountPath(of device: String) -> String {
+        guard let snapshot = try? backend.snapshot(of: device), let tag = tag(of: snapshot) else { return "" }
+        return mounts.path(of: tag)
     }
+
+    /// Mounts what a device gives at `path`, now and whenever it comes back; an empty path unmounts it.
+    func mount(_ device: String, at path: String, _ change: PendingChange) {
+        guard let snapshot = try? backend.snapshot(of: device), let source = source(snapshot) else {
+            return change.refuse(
+                Refusal(.socketNotConnected, "the device has no mount tag yet; bind its driver first"))
+        }
+        mounts.set(source, at: path, change)
+    }
+
+    private func source(_ snapshot: GuestDeviceSnapshot) -> DataMounts.Source? {
+        guard let tag = tag(of: snapshot) else { return nil }
+        return DataMounts.Source(device: snapshot.name, tag: tag, socket: snapshot.output("socket"))
+    }
+
+    /// The tag it has; while no driver tells it, the one it had.
+    private func tag(of snapshot: GuestDeviceSnapshot) -> String? {
+        let told = snapshot.output("tag")
+        if !told.isEmpty { tags[snapshot.name] = told }
+        return tags[snapshot.name]
+    }
+}
+
+extension GuestDeviceSnapshot {
+    /// What its driver gives under a name; nothing while there is none.
+    func output(_ name: String) -> String { outputs.first { $0.name == name }?.value ?? "" }
 }

@@ -18,6 +18,8 @@ public struct ChainReceiver: Sendable {
     private var reader = BatchReader(.toBackend)
     private let chainByteLimit: Int
     private var partial: [UInt8] = []
+    /// The chain `partial` belongs to.
+    private var partialToken: UInt64 = 0
     private var chains: [ReceivedChain] = []
 
     /// - Parameters:
@@ -40,17 +42,24 @@ public struct ChainReceiver: Sendable {
         do throws(BatchError) {
             let bytes = buffer
             try reader.read(bytes.span.extracting(first: count))
-            for record in reader.records { try take(record) }
+            for (index, record) in reader.records.enumerated() { try take(record, index) }
         } catch { throw .malformed(error) }
     }
 
-    private mutating func take(_ record: BatchReader.Record) throws(BatchError) {
+    private mutating func take(_ record: BatchReader.Record, _ index: Int) throws(BatchError) {
         let header = record.header
-        if header.offset == 0 { partial.removeAll() }
-        let kept = min(record.payload.count, chainByteLimit - partial.count)
-        guard partial.count == min(Int(header.offset), chainByteLimit) else {
-            throw .record(0, reason: "a part at \(header.offset) after \(partial.count) bytes")
+        if header.offset == 0 {
+            partial.removeAll()
+            partialToken = header.token
         }
+        guard header.token == partialToken, partial.count == min(Int(header.offset), chainByteLimit) else {
+            throw .record(
+                index,
+                reason:
+                    "a part of chain \(header.token) at \(header.offset) that does not follow the last record"
+            )
+        }
+        let kept = min(record.payload.count, chainByteLimit - partial.count)
         let payload = buffer[record.payload.prefix(kept)]
         guard !header.flags.contains(.part) else {
             partial += payload

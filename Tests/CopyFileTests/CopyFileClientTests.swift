@@ -98,9 +98,20 @@ import Testing
         #expect(throws: CopyFileError.malformed(.truncated(byteCount: 3, needed: 16))) {
             _ = try received([[1, 2, 3]])
         }
-        #expect(throws: CopyFileError.malformed(.record(0, reason: "a part at 3 after 0 bytes"))) {
+        #expect(throws: CopyFileError.malformed(.record(0, reason: reason(1, 3)))) {
             _ = try received([delivery([(chain(1, readable: 5, offset: 3), [4, 5])])])
         }
+        #expect(throws: CopyFileError.malformed(.record(1, reason: reason(2, 3)))) {
+            _ = try received([
+                delivery([
+                    (chain(1, .part, readable: 5), [1, 2, 3]), (chain(2, readable: 5, offset: 3), [4, 5]),
+                ])
+            ])
+        }
+    }
+
+    private func reason(_ token: UInt64, _ offset: UInt32) -> String {
+        "a part of chain \(token) at \(offset) that does not follow the last record"
     }
 
     @Test("a batch is sent by one call, headers first, payloads behind them")

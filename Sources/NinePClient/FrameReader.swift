@@ -26,14 +26,16 @@ struct FrameReader: ~Copyable {
             guard try fill(from: stream, within: staged.isEmpty ? limit : stall) else {
                 return .ended(.hungUp)
             }
+        } catch {
+            // Silence is nothing only before a frame: after a part of one nobody knows any more where the next begins.
+            return error == .timedOut && staged.isEmpty ? .nothingYet : .ended(Ending(of: error))
+        }
+        do throws(Errno) {
             while staged.count < FrameHeader.sizeByteCount {
                 guard try fill(from: stream, within: stall) else { return .ended(.hungUp) }
             }
             return try frame(from: stream, maximumMessageSize: maximumMessageSize, stall: stall)
-        } catch {
-            if error == .timedOut, staged.isEmpty { return .nothingYet }
-            return .ended(error == .connectionReset ? .hungUp : .system(error))
-        }
+        } catch { return .ended(Ending(of: error)) }
     }
 
     private mutating func frame(
@@ -62,4 +64,8 @@ struct FrameReader: ~Copyable {
         staged = 0..<staged.upperBound + got
         return got > 0
     }
+}
+
+extension Ending {
+    fileprivate init(of error: Errno) { self = error == .connectionReset ? .hungUp : .system(error) }
 }

@@ -21,8 +21,11 @@ extension Session {
     private static func size(in frame: [UInt8], _ offered: UInt32) throws(SessionError) -> UInt32 {
         let answer: (tag: Tag, reply: Reply)
         do { answer = try Reply.decode(untrusted: frame) } catch { throw .ended(.violation("\(error)")) }
+        guard answer.tag == .none else {
+            throw .ended(.violation("a reply to Tversion with \(answer.tag)"))
+        }
         switch answer.reply {
-        case .error(let code): throw .refused(Errno(rawValue: CInt(truncatingIfNeeded: min(code, 4095))))
+        case .error(let code): throw .refused(Errno(untrusted: code))
         case .version(_, let version) where version != Protocol9P.version:
             throw .refused(.protocolNotSupported)
         case .version(let size, _) where size > offered || size < Protocol9P.minimumMessageSize:

@@ -25,6 +25,13 @@ public enum Ending: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension Errno {
+    /// What an `Rlerror` says; `EIO` for a number that is no errno.
+    init(untrusted code: UInt32) {
+        self = (1...4095).contains(code) ? Errno(rawValue: CInt(code)) : .ioError
+    }
+}
+
 /// Why a call has no reply.
 public enum SessionError: Error, Hashable, Sendable {
     /// The server's answer (`Rlerror`).

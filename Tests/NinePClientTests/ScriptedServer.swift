@@ -62,7 +62,7 @@ struct Bench {
         session = try outcome.get()
     }
 
-    private static func connect() throws -> (ScriptedServer, CInt) {
+    static func connect() throws -> (ScriptedServer, CInt) {
         let pair = try ByteStream.pair()
         let near = try OwnedDescriptor(owning: pair.near.rawDescriptor).duplicateAndForget()
         let far = try OwnedDescriptor(owning: pair.far.rawDescriptor).duplicateAndForget()

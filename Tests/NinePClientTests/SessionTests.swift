@@ -19,7 +19,7 @@ import Testing
             (.version(maximumMessageSize: 4095, version: "9P2000.L"), false),
             (.version(maximumMessageSize: 8192, version: "unknown"), true),
             (.version(maximumMessageSize: 8192, version: "9P2000"), true), (.error(code: 5), true),
-            (.clunk, false),
+            (.error(code: 0), true), (.error(code: .max), true), (.clunk, false),
         ])
     func badMeeting(answer: Reply, isRefusal: Bool) throws {
         let error = #expect(throws: SessionError.self) { try Bench(answer: answer) }
@@ -155,6 +155,35 @@ import Testing
         try bench.server.sendBytes(Array(Reply.read(data: [1]).encoded(tag: tag).prefix(min(byteCount, 11))))
         bench.server.hangUp()
         for call in calls { #expect(throws: SessionError.ended(.hungUp)) { try call.join() } }
+    }
+
+    @Test(
+        "silence in the middle of a message ends the session, wherever it falls",
+        arguments: [1, 4, 7, 11, 3000])
+    func stall(byteCount: Int) throws {
+        var limits = Session.Limits()
+        limits.stall = .milliseconds(200)
+        let bench = try Bench(limits: limits)
+        let call = try Background { try bench.session.read(Fid(rawValue: 1), at: 0, byteCount: 4000) }
+        let tag = try bench.server.take().tag
+        let reply = Reply.read(data: [UInt8](repeating: 1, count: 4000)[...]).encoded(tag: tag)
+        try bench.server.sendBytes(Array(reply.prefix(byteCount)))
+        #expect(throws: SessionError.ended(.system(.timedOut))) { try call.join() }
+    }
+
+    @Test("a reply to Tversion under another tag breaks the protocol")
+    func versionTag() throws {
+        let (server, near) = try Bench.connect()
+        let answering = try Background {
+            _ = try server.take()
+            try server.send(
+                .version(maximumMessageSize: 8192, version: "9P2000.L"), Tag(rawValue: 1))
+        }
+        let error = #expect(throws: SessionError.self) {
+            try Session(over: ByteStream(owning: OwnedDescriptor(owning: near)), maximumMessageSize: 8192)
+        }
+        try answering.join()
+        guard case .ended(.violation) = error else { throw Errno.badMessage }
     }
 
     @Test("closing on this side wakes everybody")

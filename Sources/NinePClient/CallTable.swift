@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// The calls under way, by tag; guarded by the session's lock.
 struct CallTable {
-    /// The most calls at once; every tag but `Tag.none` at most.
+    /// The most calls at once. Each may have a Tflush beside it, which always finds a tag.
     static let capacity = 4096
 
     private var calls: [PendingCall] = []
@@ -13,17 +13,31 @@ struct CallTable {
     var isReading = false
     var ending: Ending?
 
-    /// - Throws: `.ended`; `.refused(EAGAIN)` when all tags are in use.
-    mutating func begin(_ expectation: Expectation, isOwned: Bool) throws(SessionError) -> PendingCall {
+    /// A call of the thread that makes it.
+    ///
+    /// - Throws: `.ended`; `.refused(EAGAIN)` when there are too many.
+    mutating func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
         if let ending { throw .ended(ending) }
-        let call: PendingCall
-        if let reused = free.popLast() { call = reused } else { call = try grow() }
-        call.begin(expectation, isOwned: isOwned)
+        guard calls.count - free.count < CallTable.capacity else {
+            throw .refused(.resourceTemporarilyUnavailable)
+        }
+        let call = unused()
+        call.begin(expectation, isOwned: true)
         return call
     }
 
-    private mutating func grow() throws(SessionError) -> PendingCall {
-        guard calls.count < CallTable.capacity else { throw .refused(.resourceTemporarilyUnavailable) }
+    /// The Tflush of `call`, which has none yet; `nil` when the session has ended.
+    mutating func beginFlush(of call: PendingCall) -> PendingCall? {
+        guard ending == nil else { return nil }
+        let flush = unused()
+        flush.begin(Expectation(.flush), isOwned: false)
+        flush.flushes = call
+        call.isBeingFlushed = true
+        return flush
+    }
+
+    private mutating func unused() -> PendingCall {
+        if let reused = free.popLast() { return reused }
         let call = PendingCall(tag: Tag(rawValue: UInt16(calls.count)))
         calls.append(call)
         return call
@@ -55,7 +69,11 @@ struct CallTable {
         call.expectation = nil
         if let old = call.flushes { return finishFlush(call, of: old) }
         call.outcome =
-            if case .error(let code) = reply { .failure(.refused(errno(code))) } else { .success(reply) }
+            if case .error(let code) = reply {
+                .failure(.refused(Errno(untrusted: code)))
+            } else {
+                .success(reply)
+            }
         return call
     }
 
@@ -78,10 +96,6 @@ struct CallTable {
     func successor() -> PendingCall? { calls.first { $0.isOwned && $0.isSent && $0.outcome == nil } }
 
     func wakeAll() { for call in calls { call.parker.unpark() } }
-
-    private func errno(_ code: UInt32) -> Errno {
-        (1...4095).contains(code) ? Errno(rawValue: CInt(code)) : .ioError
-    }
 }
 
 /// A rule the server broke; it costs the session.

@@ -51,12 +51,7 @@ extension Session {
                 return nil
             }
             call.surrender = surrender
-            guard call.isSent, let flush = try? table.begin(Expectation(.flush), isOwned: false) else {
-                return nil
-            }
-            flush.flushes = call
-            call.isBeingFlushed = true
-            return flush
+            return call.isSent ? table.beginFlush(of: call) : nil
         }
         guard let flush else { return }
         send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag))

@@ -115,7 +115,7 @@ public final class Session: Sendable {
     }
 
     private func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
-        try table.withLock { table throws(SessionError) in try table.begin(expectation, isOwned: true) }
+        try table.withLock { table throws(SessionError) in try table.begin(expectation) }
     }
 
     private func finish(

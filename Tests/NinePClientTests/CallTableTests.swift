@@ -1,0 +1,29 @@
+import NineP
+import SystemPackage
+import Testing
+
+@testable import NinePClient
+
+@Suite struct CallTableTests {
+    @Test("calls are bounded, and each of them can still be flushed")
+    func bounded() throws {
+        var table = CallTable()
+        var calls: [PendingCall] = []
+        for _ in 0..<CallTable.capacity { calls.append(try table.begin(Expectation(.clunk))) }
+        #expect(throws: SessionError.refused(.resourceTemporarilyUnavailable)) {
+            try table.begin(Expectation(.clunk))
+        }
+        let flushes = calls.compactMap { table.beginFlush(of: $0) }
+        #expect(Set((calls + flushes).map(\.tag)).count == 2 * CallTable.capacity)
+        #expect(!(calls + flushes).contains { $0.tag == .none })
+    }
+
+    @Test("once the session has ended nothing begins any more, no flush either")
+    func ended() throws {
+        var table = CallTable()
+        let call = try table.begin(Expectation(.clunk))
+        table.ending = .closed
+        #expect(throws: SessionError.ended(.closed)) { try table.begin(Expectation(.clunk)) }
+        #expect(table.beginFlush(of: call) == nil)
+    }
+}

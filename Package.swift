@@ -161,7 +161,10 @@ let package = Package(
         tests("NinePClient", ["NineP", "LinuxSystem", system]),
         // The programs themselves, so that they are built: they run as processes of their own.
         .testTarget(
-            name: "NinePMountTests", dependencies: ["9p-mount", "9p-server", "LinuxSystem", system],
+            name: "NinePMountTests",
+            dependencies: [
+                "9p-mount", "9p-server", "NinePClient", "NineP", "FUSEMount", "LinuxSystem", system,
+            ],
             exclude: ["checks"], swiftSettings: swift),
         .testTarget(
             name: "ExamplesTests",

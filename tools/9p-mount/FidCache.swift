@@ -11,6 +11,17 @@ final class FidCache: Sendable {
         var queue: [Node] = []
         var head = 0
         var heldCount = 0
+
+        /// Drops nodes that gave their fid back by themselves, as those do that the kernel forgets.
+        ///
+        /// - Returns: what was dropped, to be let go of outside the lock.
+        mutating func compact() -> [Node] {
+            let old = queue
+            var seen: Set<ObjectIdentifier> = []
+            queue = old[head...].filter { $0.holdsFid && seen.insert(ObjectIdentifier($0)).inserted }
+            head = 0
+            return old
+        }
     }
 
     private let state = Mutex(State())
@@ -18,13 +29,18 @@ final class FidCache: Sendable {
     /// How many nodes hold a fid.
     var heldCount: Int { state.withLock { $0.heldCount } }
 
+    /// How many nodes it remembers, those among them that hold no fid any more.
+    var rememberedCount: Int { state.withLock { $0.queue.count - $0.head } }
+
     /// `node` holds a fid and did not before.
     func held(_ node: Node) {
-        let isFull = state.withLock { state in
+        let (isFull, dropped) = state.withLock { state in
             state.heldCount += 1
             state.queue.append(node)
-            return state.heldCount > FidCache.capacity
+            let isCluttered = state.queue.count - state.head > 2 * FidCache.capacity
+            return (state.heldCount > FidCache.capacity, isCluttered ? state.compact() : [])
         }
+        _ = consume dropped
         if isFull { shrink(to: FidCache.capacity) }
     }
 

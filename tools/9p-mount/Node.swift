@@ -58,6 +58,8 @@ final class Node: Sendable {
         _ = consume old
     }
 
+    var holdsFid: Bool { state.withLock { $0.fid != nil } }
+
     /// Gives the fid up; the caller clunks it by letting go.
     func takeFid() -> RemoteFid? {
         state.withLock { state in

@@ -10,6 +10,8 @@ public final class SocketServer: Sendable {
     private static let listenerToken: UInt64 = 0
     private static let wakeToken: UInt64 = 1
     private static let maximumConnectionCount = 1024
+    /// After a client could not be accepted: what was missing (descriptors, memory) is missing for a while.
+    private static let acceptPause = Duration.milliseconds(250)
 
     private let server: NinePServer
     public let path: String
@@ -22,6 +24,14 @@ public final class SocketServer: Sendable {
     private struct Mailbox {
         var connections: [UInt64] = []
         var isStopping = false
+    }
+
+    /// Whether clients are let in. The listener stays readable while one waits: watched all the same when none can be
+    /// accepted, it would wake the loop for ever.
+    private struct Door {
+        var lastNumber = SocketServer.wakeToken
+        var opensAgain: ContinuousClock.Instant?
+        var isKnownShut = false
     }
 
     private struct Client {
@@ -58,7 +68,7 @@ public final class SocketServer: Sendable {
     /// - Throws: the errno of waiting, which no client can cause.
     public func run() throws(Errno) {
         var clients: [UInt64: Client] = [:]
-        var lastNumber = SocketServer.wakeToken
+        var door = Door()
         /// Those with perhaps more to read, after everybody had a turn.
         var due: Set<UInt64> = []
         defer {
@@ -66,9 +76,10 @@ public final class SocketServer: Sendable {
             for client in clients.values { end(client, "the server stops") }
         }
         while true {
-            for event in try poller.wait(for: due.isEmpty ? nil : .zero) {
+            let pause = door.opensAgain.map { $0 - .now }
+            for event in try poller.wait(for: due.isEmpty ? pause : .zero) {
                 switch event.token {
-                case SocketServer.listenerToken: acceptAll(&clients, &lastNumber)
+                case SocketServer.listenerToken: try acceptAll(&clients, &door)
                 case SocketServer.wakeToken: waker.drain()
                 default:
                     if event.events.contains(.writable) { clients[event.token]?.connection.flushOutput() }
@@ -81,6 +92,7 @@ public final class SocketServer: Sendable {
                 return (mailbox.connections, mailbox.isStopping)
             }
             if isStopping { return }
+            try reopen(&door)
             due.formUnion(woken)
             due = due.filter { serve($0, &clients) }
         }
@@ -109,19 +121,31 @@ public final class SocketServer: Sendable {
         }
     }
 
-    private func acceptAll(_ clients: inout [UInt64: Client], _ lastNumber: inout UInt64) {
+    private func acceptAll(_ clients: inout [UInt64: Client], _ door: inout Door) throws(Errno) {
         do throws(Errno) {
             while let socket = try listener.accept() {
                 guard clients.count < SocketServer.maximumConnectionCount else {
                     server.logger.warning("client refused: there are \(clients.count) already")
                     continue
                 }
-                lastNumber += 1
-                clients[lastNumber] = try welcome(socket, lastNumber)
+                door.lastNumber += 1
+                clients[door.lastNumber] = try welcome(socket, door.lastNumber)
+                door.isKnownShut = false
             }
         } catch {
-            server.logger.warning("no client accepted", metadata: ["error": "\(error)"])
+            if !door.isKnownShut {
+                server.logger.warning("no client accepted for now", metadata: ["error": "\(error)"])
+            }
+            door.isKnownShut = true
+            door.opensAgain = .now + SocketServer.acceptPause
+            try poller.modify(listener.rawDescriptor, [], token: SocketServer.listenerToken)
         }
+    }
+
+    private func reopen(_ door: inout Door) throws(Errno) {
+        guard let time = door.opensAgain, time <= .now else { return }
+        door.opensAgain = nil
+        try poller.modify(listener.rawDescriptor, .readable, token: SocketServer.listenerToken)
     }
 
     private func welcome(_ socket: consuming UnixSocket, _ number: UInt64) throws(Errno) -> Client {

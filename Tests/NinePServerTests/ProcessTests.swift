@@ -113,6 +113,29 @@ struct ProcessTests {
         #expect(!top.exists("socket"))
     }
 
+    @Test(
+        "4.5 (17): a client that comes when the descriptors are used up waits, is told of once, and then served"
+    )
+    func outOfDescriptors() throws {
+        defer { top.remove() }
+        let server = try ServerProcess(["--export", top.path + "/tree", "--listen", "unix:\(socket)"])
+        try server.waitUntilServing()
+        let limiting = ["--pid", "\(server.process.identifier)", "--nofile=32:32"]
+        #expect(try run("/usr/bin/prlimit", limiting).code == 0)
+        var clients = try (0..<48).map { _ in try RawClient(to: socket) }
+        for client in clients {
+            try client.send(.version(maximumMessageSize: 8192, version: "9P2000.L"), tag: 0xFFFF)
+        }
+        _ = try clients[0].receive()
+        while !server.printed.contains("no client accepted") { usleep(1000) }
+        // Long enough for a loop that did not rest to say it a thousand times.
+        usleep(600_000)
+        #expect(server.printed.split(separator: "\n").count { $0.contains("no client accepted") } == 1)
+        let last = clients.removeLast()
+        clients = []
+        _ = try last.receive()
+    }
+
     @Test("a second server on one socket is refused, and help and version are no failure")
     func secondServer() throws {
         defer { top.remove() }

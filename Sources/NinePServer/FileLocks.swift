@@ -79,11 +79,12 @@ final class FileLocks: @unchecked Sendable {
             holder.quota.add(held.count - before)
         }
 
-        mutating func unlock(_ lock: RangeLock, of owner: LockOwner, quota: LockQuota) {
+        /// First towards local processes: what the kernel keeps (`ENOLCK`), the table must not forget.
+        mutating func unlock(_ lock: RangeLock, of owner: LockOwner, quota: LockQuota) throws(Errno) {
+            try descriptions[owner]?.description.setLock(lock)
             let before = held.count
             carve(lock, of: owner)
             quota.add(held.count - before)
-            try? descriptions[owner]?.description.setLock(lock)
             forgetIdleOwner(owner)
         }
 
@@ -93,6 +94,7 @@ final class FileLocks: @unchecked Sendable {
             quota.add(-released.count)
             for old in released {
                 let lock = RangeLock(.unlock, start: old.lock.start, length: old.lock.length)
+                // What the kernel will not split off goes with the owner's description.
                 try? descriptions[old.owner]?.description.setLock(lock)
             }
             for owner in Set(released.map(\.owner)) { forgetIdleOwner(owner) }

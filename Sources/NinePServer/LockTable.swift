@@ -47,7 +47,7 @@ final class LockTable: Sendable {
     ) throws(Errno) -> FileLock.Status {
         try withLocks(of: node) { locks throws(Errno) in
             if lock.kind == .unlock {
-                locks.unlock(lock, of: holder.owner, quota: holder.quota)
+                try locks.unlock(lock, of: holder.owner, quota: holder.quota)
                 return .success
             }
             guard holder.quota.hasRoom else { return .error }

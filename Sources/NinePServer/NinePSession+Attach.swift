@@ -38,9 +38,10 @@ extension NinePSession {
                 ])
             throw error
         }
+        let qid = try server.qids.qid(of: export.root)
         try fids.insert(FidEntry(Attachment(export, as: identity), .path(export.root)), as: fid)
         logger.info("attached", metadata: ["user": "\(identity.user)", "export": "\(export.name)"])
-        return .attach(qid: try server.qids.qid(of: export.root))
+        return .attach(qid: qid)
     }
 
     func walk(_ fid: Fid, to newFid: Fid, _ names: [Name], on worker: Worker) throws(Errno) -> Reply {

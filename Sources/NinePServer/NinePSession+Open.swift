@@ -18,8 +18,9 @@ extension NinePSession {
         let access = try DataAccess(flags, on: entry)
         try worker.act(as: entry.attachment.identity)
         let file = try openFile(node, access)
+        let qid = try server.qids.qid(of: node)
         entry.become(.open(node, file))
-        return .lopen(qid: try server.qids.qid(of: node), ioUnit: 0)
+        return .lopen(qid: qid, ioUnit: 0)
     }
 
     /// Opens a file or directory. Nothing else: a FIFO could block for ever, a device do anything.
@@ -47,8 +48,9 @@ extension NinePSession {
         let access = try DataAccess(flags, on: entry)
         let (node, file) = try makeOrOpen(
             name, in: directory, access, isExclusive: flags.contains(.exclusive), new, entry, worker)
+        let qid = try server.qids.qid(of: node)
         entry.become(.open(node, file))
-        return .lcreate(qid: try server.qids.qid(of: node), ioUnit: 0)
+        return .lcreate(qid: qid, ioUnit: 0)
     }
 
     /// Either makes the file, or opens the one there is after a look at its kind: the kernel's O_CREAT alone would

@@ -47,9 +47,14 @@ final class WorkerPool: Sendable {
     init(workerCount: Int, accounts: Accounts) throws(Errno) {
         var threads: [Thread] = []
         let line = line
-        for number in 0..<workerCount {
-            threads.append(
-                try Thread("9p-worker-\(number)") { WorkerPool.work(from: line, Worker(accounts)) })
+        do throws(Errno) {
+            for number in 0..<workerCount {
+                threads.append(
+                    try Thread("9p-worker-\(number)") { WorkerPool.work(from: line, Worker(accounts)) })
+            }
+        } catch {
+            WorkerPool.close(line, threads)
+            throw error
         }
         self.threads = threads
     }
@@ -60,7 +65,9 @@ final class WorkerPool: Sendable {
     }
 
     /// Lets the workers finish what is in line, and end.
-    func close() {
+    func close() { WorkerPool.close(line, threads) }
+
+    private static func close(_ line: Monitor<Line>, _ threads: [Thread]) {
         line.withLock { $0.isClosed = true }
         line.wakeAll()
         for thread in threads { thread.join() }

@@ -54,9 +54,16 @@ final class LockWaiters: Sendable {
             parker.unpark()
         }
         if isWaiting == false { waiter.isInterrupted.store(true, ordering: .relaxed) }
-        state.withLock { state in
-            state.arrived.append(waiter)
+        let isServed = state.withLock { state in
             if state.thread == nil { state.thread = try? Thread("locks") { [self] in serve() } }
+            guard state.thread != nil else { return false }
+            state.arrived.append(waiter)
+            return true
+        }
+        // Without a thread to ask again nobody would ever answer.
+        guard isServed else {
+            waiter.request.take()?.fail(.noLocks)
+            return
         }
         parker.unpark()
     }

@@ -71,6 +71,7 @@ int clinux_check_sealed_memory(int descriptor, uint64_t size) {
     return (uint64_t)status.st_size == size ? 0 : -EMSGSIZE;
 }
 
+int clinux_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
 int clinux_pidfd_open(int pid) { return result(syscall(SYS_pidfd_open, pid, 0)); }
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 int clinux_set_parent_death_signal(int number) { return result(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)); }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 public import SystemPackage
 
@@ -9,14 +10,14 @@ public final class OutputPipe: Sendable {
 
     public init() throws(Errno) {
         var ends: (CInt, CInt) = (-1, -1)
-        // SAFETY: two adjacent C ints, which is what pipe fills.
+        // SAFETY: two adjacent C ints, which is what the shim fills. It closes both on exec from birth: a process that
+        // another thread starts meanwhile would keep the pipe open.
         let result = unsafe withUnsafeMutableBytes(of: &ends) {
-            unsafe pipe($0.baseAddress?.assumingMemoryBound(to: CInt.self))
+            unsafe clinux_pipe($0.baseAddress?.assumingMemoryBound(to: CInt.self))
         }
-        guard result == 0 else { throw Errno(rawValue: errno) }
+        _ = try checked(result)
         readingEnd = OwnedDescriptor(owning: ends.0)
         writingEnd = ends.1
-        for end in [ends.0, ends.1] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends.0, F_SETFL, O_NONBLOCK)
     }
 

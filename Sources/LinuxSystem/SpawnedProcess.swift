@@ -52,7 +52,14 @@ public final class SpawnedProcess: Sendable {
         let error = unsafe posix_spawn(&started, path, &actions, &attributes, &words, environ)
         guard error == 0 else { throw Errno(rawValue: error) }
         identifier = started
-        descriptor = OwnedDescriptor(owning: try checked(clinux_pidfd_open(started)))
+        do throws(Errno) {
+            descriptor = OwnedDescriptor(owning: try checked(clinux_pidfd_open(started)))
+        } catch {
+            // Without a descriptor nobody would hear of its end.
+            _ = kill(started, SIGKILL)
+            _ = waitpid(started, nil, 0)
+            throw error
+        }
     }
 
     /// Readable when the process has ended.

@@ -1,4 +1,4 @@
-// What `import Glibc` lacks of Linux: epoll, eventfd, signalfd, sealed memfds, mount namespaces.
+// What `import Glibc` lacks of Linux: epoll, eventfd, signalfd, pipe2, sealed memfds, mount namespaces.
 // Every function returns a non-negative result or -errno.
 #ifndef CLINUX_EVENTS_H
 #define CLINUX_EVENTS_H
@@ -26,6 +26,9 @@ int clinux_sealed_memory(const char *name, uint64_t size);
 /// Zero when `descriptor` is a memory file of exactly `size` bytes with those three seals; else -errno
 /// (-EPERM: a seal is missing; -EMSGSIZE: another size; -EINVAL: no memory file).
 int clinux_check_sealed_memory(int descriptor, uint64_t size);
+
+/// A pipe, both ends closed on exec from birth: reading end first.
+int clinux_pipe(int ends[2]);
 
 /// A pollable descriptor for another process; readable when it has ended.
 int clinux_pidfd_open(int pid);

@@ -57,8 +57,14 @@ final class DataMount {
             CompanionProgram.path("9p-mount"), ["--foreground", socket, path], output: pipe.writingEnd)
         mounting = change
         deadline = .now + Self.limit
-        try poller.add(process.pollDescriptor, .readable, token: UInt64(process.pollDescriptor))
-        try poller.add(output.pollDescriptor, .readable, token: UInt64(output.pollDescriptor))
+        do throws(Errno) {
+            try poller.add(process.pollDescriptor, .readable, token: UInt64(process.pollDescriptor))
+            try poller.add(output.pollDescriptor, .readable, token: UInt64(output.pollDescriptor))
+        } catch {
+            // Nobody would hear of it any more.
+            process.killAndWait()
+            throw error
+        }
     }
 
     var nextDeadline: ContinuousClock.Instant? { deadline }
@@ -70,7 +76,9 @@ final class DataMount {
         var steps: [Step] = []
         // Asked before the last look at its output: what it said last is there then.
         let ending = process.ending()
-        text = String((text + String(decoding: output.available(), as: UTF8.self)).suffix(4096))
+        while case let more = output.available(), !more.isEmpty {
+            text = String((text + String(decoding: more, as: UTF8.self)).suffix(4096))
+        }
         // A line of its own: refusals speak of what is mounted, too.
         if !isMounted, text.split(separator: "\n").contains(where: { $0.hasPrefix("mounted ") }) {
             isMounted = true

@@ -72,6 +72,11 @@ final class DataMounts {
             return change.succeed()
         }
         guard !path.isEmpty else { return change.succeed() }
+        // Nobody would unmount it again, and the link waits for its mounts.
+        guard !isEnding else {
+            return change.refuse(
+                Refusal(.socketShutdown, "the link is going down; bring it up again first"))
+        }
         guard !source.socket.isEmpty else {
             return change.refuse(
                 Refusal(.socketNotConnected, "the device has no socket to mount; bind its driver first"))

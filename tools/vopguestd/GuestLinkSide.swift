@@ -97,12 +97,13 @@ final class GuestLinkSide: LinkSide {
     /// Shows the devices that are there now.
     private func list() {
         listing.isStale = false
-        let names = backend.snapshots.map(\.name)
+        let snapshots = backend.snapshots
+        let names = snapshots.map(\.name)
         for child in devices.children where !names.contains(child.name) {
             devices.remove(child.name)
             tags[child.name] = nil
         }
-        for snapshot in backend.snapshots where devices[snapshot.name] == nil {
+        for snapshot in snapshots where devices[snapshot.name] == nil {
             devices.add(snapshot.name, DeviceDirectory.make(snapshot, backend, self))
         }
     }

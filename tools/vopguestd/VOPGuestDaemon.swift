@@ -1,6 +1,7 @@
 import ArgumentParser
 import LinkDaemon
 import LinuxSystem
+import SystemPackage
 
 /// The guest-backend's daemon: finds devices on links' pages and probes drivers for them.
 @main
@@ -28,7 +29,11 @@ struct VOPGuestDaemon: DaemonCommand {
                 "XDG_RUNTIME_DIR is not set, so there is no default place for sockets; give --sockets DIRECTORY"
             )
         }
-        try RuntimeDirectory.make(sockets, mode: 0o700)
+        do throws(Errno) { try RuntimeDirectory.make(sockets, mode: 0o700) } catch {
+            throw ValidationError(
+                "the directory for sockets, \(sockets), cannot be made: \(error); give another with --sockets"
+            )
+        }
         try options.run("vopguestd", GuestLinkSide.kind(sockets: sockets))
     }
 }

@@ -190,8 +190,8 @@ extension MountOptions {
     /// How control trees are mounted: the kernel checks owner, group and mode.
     ///
     /// - Parameter allowsOthers: true for root's trees; an ordinary user's are for that user.
-    public static func controlTree(source: String = "vop", allowsOthers: Bool) -> MountOptions {
-        var options = MountOptions(source: source, subtype: "vop")
+    public static func controlTree(subtype: String = "vop", allowsOthers: Bool) -> MountOptions {
+        var options = MountOptions(source: "vop", subtype: subtype)
         options.checksPermissions = true
         options.allowsOthers = allowsOthers
         options.isWithoutExecution = true

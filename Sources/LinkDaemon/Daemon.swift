@@ -50,12 +50,8 @@ public struct Daemon {
     }
 
     private var mountOptions: MountOptions {
-        var options = MountOptions(source: "vop", subtype: "vop-\(kind.side.rawValue)")
-        options.checksPermissions = true
-        options.isWithoutExecution = true
-        // An ordinary user may let others in only where /etc/fuse.conf says so; then the tree is theirs alone.
-        options.allowsOthers = RuntimeDirectory.owner.user == 0
-        return options
+        // An ordinary user may let others in only where /etc/fuse.conf says so; so that user's tree is theirs alone.
+        .controlTree(subtype: "vop-\(kind.side.rawValue)", allowsOthers: RuntimeDirectory.owner.user == 0)
     }
 
     private func environment(_ mailbox: RootMailbox, _ events: EventLog) -> LinkEnvironment {
@@ -72,11 +68,7 @@ public struct Daemon {
         let owner = RuntimeDirectory.owner
         root.assign(user: owner.user, group: owner.group)
         let tree = Tree(root: root)
-        let log = log
-        tree.onRefusal = { refused in
-            events.record(Event(refused))
-            log.notice("refused: \(refused.message)")
-        }
+        tree.reportRefusals(to: events, log)
         return tree
     }
 

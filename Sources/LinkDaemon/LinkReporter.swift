@@ -20,3 +20,13 @@ public struct LinkReporter: Sendable {
         log.log(level: level, "\(object): \(event)\(message.isEmpty ? "" : ": \(message)")")
     }
 }
+
+extension Tree {
+    /// What is refused in it goes to the daemon's events and log.
+    func reportRefusals(to events: EventLog, _ log: Logger) {
+        onRefusal = { refused in
+            events.record(Event(refused))
+            log.notice("refused: \(refused.message)")
+        }
+    }
+}

@@ -64,11 +64,7 @@ final class LinkRunner: Sendable {
             let link = try plan.makeLink(kind.side)
             let side = try kind.make(link, plan, reporter)
             let tree = Tree(root: side.devices, location: "links/\(plan.name)/devices")
-            let (events, log) = (reporter.events, reporter.log)
-            tree.onRefusal = { refused in
-                events.record(Event(refused))
-                log.notice("refused: \(refused.message)")
-            }
+            tree.reportRefusals(to: reporter.events, reporter.log)
             let session = try FUSESession(TreeFilesystem(tree), at: devicesPath, mountOptions)
             defer { session.unmount() }
             try link.start()
@@ -81,6 +77,8 @@ final class LinkRunner: Sendable {
             return Refusal(error.errno, "its devices could not be mounted: \(error)")
         } catch let error as LinkError {
             return error.refusal
+        } catch let error as Errno {
+            return Refusal(error, "its loop failed: \(error)")
         } catch {
             return Refusal(.ioError, "\(error)")
         }
@@ -95,21 +93,19 @@ final class LinkRunner: Sendable {
         try poller.add(session.pollDescriptor, .readable, token: 2)
         var isStopping = false
         var isMounted = true
-        while true {
-            var wait = side.nextDeadline.map { max(.zero, $0 - .now) }
-            if isStopping && side.isShutDown { wait = .zero }
+        while !(isStopping && side.isShutDown) {
             var ready: UInt64 = 0
-            try poller.wait(for: wait) { ready |= 1 << $0.token }
+            try poller.wait(for: side.nextDeadline.map { max(.zero, $0 - .now) }) { ready |= 1 << $0.token }
             try side.service()
-            if ready & 4 != 0, try session.service() { isMounted = false }
-            view.refresh(from: link)
-            if ready & 1 != 0 || !isMounted, !isStopping {
-                stopping.drain()
-                isStopping = true
-                side.shutDown()
+            if ready & 4 != 0, try session.service() {
+                isMounted = false
+                try poller.remove(session.pollDescriptor)
             }
-            if isStopping && side.isShutDown { break }
-            if !isMounted { try? poller.remove(session.pollDescriptor) }
+            view.refresh(from: link)
+            if ready & 1 != 0 { stopping.drain() }
+            guard ready & 1 != 0 || !isMounted, !isStopping else { continue }
+            isStopping = true
+            side.shutDown()
         }
         return isMounted
             ? nil : Refusal(.ioError, "somebody unmounted its devices directory; bring it up again")

@@ -62,7 +62,8 @@ private final class EventFollower: StreamFile {
             self.readiness = readiness
         }
 
-        /// Answers the reads that wait, as far as there is something to say.
+        /// Answers the reads that wait, as far as there is something to say. One thread at a time, also while it answers:
+        /// lines that nobody got go back before those that come after them.
         func answer() {
             state.withLock { state in
                 state.waiting.removeAll { $0.isOver }

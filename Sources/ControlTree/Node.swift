@@ -39,6 +39,7 @@ public class Node {
     public internal(set) var isAttached = true
 
     init(mode: UInt32) {
+        // ORDER: relaxed; only has to differ, whatever else threads see.
         number = Self.lastNumber.add(1, ordering: .relaxed).newValue
         changeTime = .now
         generation = UInt64(bitPattern: changeTime.sinceEpoch)

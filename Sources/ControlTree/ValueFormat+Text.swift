@@ -99,7 +99,7 @@ extension ValueFormat where Value == [UInt8] {
             parse: { text throws(Refusal) in
                 let parts = text.split(separator: ":", omittingEmptySubsequences: false)
                 let bytes = parts.compactMap {
-                    $0.utf8.count == 2 && $0.first != "+" ? UInt8($0, radix: 16) : nil
+                    $0.utf8.count == 2 && $0.allSatisfy(\.isHexDigit) ? UInt8($0, radix: 16) : nil
                 }
                 guard parts.count == 6, bytes.count == 6 else {
                     throw .form(text, "is no hardware address", allowed: macForm)

@@ -89,17 +89,10 @@ public final class FUSESession: @unchecked Sendable {
 
     /// Serves one request, if one waits. Any number of threads, each with a buffer of its own.
     public func receiveAndProcess(into buffer: inout RequestBuffer) throws(Errno) -> Step {
-        guard !hasEnded else { return .ended }
-        // SAFETY: the buffer is this call's alone; libfuse fills it and reads from it before it returns.
-        let result = unsafe fuse_session_receive_buf(session, &buffer.raw)
-        switch result {
-        case 1...:
-            unsafe fuse_session_process_buf(session, &buffer.raw)
-            return hasEnded ? .ended : .processed
-        case 0: return .ended
-        case -Errno.wouldBlock.rawValue, -Errno.interrupted.rawValue: return .empty
-        default: throw Errno(rawValue: -result)
-        }
+        let step = try receive(into: &buffer)
+        guard step == .processed else { return step }
+        process(&buffer)
+        return hasEnded ? .ended : .processed
     }
 
     /// Serves requests on this thread until the session ends or `stop()` is called.

@@ -31,7 +31,7 @@ final class KeptRequest: Sendable {
         return reply(request).isDelivered
     }
 
-    /// `body` is called when the caller has given up, at once if that is so already.
+    /// `body` is called when the caller gives up; asked for before interrupts are heeded, so that none is missed.
     func onInterrupt(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onInterrupt = body } }
 
     /// Begins to heed interrupts: once it is known that the answer takes its time.

@@ -25,7 +25,8 @@ enum Mounting {
         }
     }
 
-    /// Unmounts unless somebody has already, the connection first: nothing asks a server that no longer answers.
+    /// Unmounts unless somebody has already, the connection first: nothing asks a server that no longer answers. What cannot
+    /// be unmounted is dead, and the next start takes it away.
     static func unmount(_ path: String, device: CInt) {
         let hasEnded = FUSEDevice.hasEnded(device)
         FUSEDevice.sever(device)

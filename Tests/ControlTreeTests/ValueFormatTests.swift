@@ -80,6 +80,7 @@ struct ValueFormatTests {
         #expect(ValueFormat.macAddress.print([2, 0, 0, 0, 0, 10]) == "02:00:00:00:00:0a")
         #expect(refusal(.macAddress, "01:00:00:00:00:01") == .outOfRange)
         #expect(refusal(.macAddress, "2:0:0:0:0:1") == .invalidArgument)
+        #expect(refusal(.macAddress, "02:-0:00:00:00:01") == .invalidArgument)
         #expect(refusal(.choice(["loopback", "shm"]), "pci") == .invalidArgument)
     }
 }

@@ -13,6 +13,13 @@ struct LinkEnvironment {
     let events: EventLog
     let mailbox: RootMailbox
 
+    /// Beside the tree: what is mounted at the tree's own place hides what lies there.
+    func runtimePath(of link: String) -> String {
+        var base = Substring(treePath)
+        while base.count > 1, base.last == "/" { base.removeLast() }
+        return "\(base).run/\(link)"
+    }
+
     func reporter(_ link: String) -> LinkReporter { LinkReporter(link: link, log: log, events: events) }
 
     func makeRunner(_ plan: LinkPlan, _ reporter: LinkReporter) throws(Refusal) -> LinkRunner {

@@ -11,10 +11,13 @@ public struct LinkPlan: Sendable {
     public var socketPath = ""
     public var socketMode: UInt32 = 0o600
     public var windowByteCount = MeetingLimits.defaultWindowByteCount
+    /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
+    public let runtimePath: String
     private var timeouts: [String: Duration]
 
-    init(name: String, timeouts: [LinkTimeout]) {
+    init(name: String, runtimePath: String, timeouts: [LinkTimeout]) {
         self.name = name
+        self.runtimePath = runtimePath
         self.timeouts = Dictionary(uniqueKeysWithValues: timeouts.map { ($0.name, $0.standard) })
     }
 
@@ -28,13 +31,16 @@ public struct LinkPlan: Sendable {
     }
 
     /// Makes the link, not yet started.
-    func makeLink(_ side: Side) throws(LinkError) -> any Link {
+    ///
+    /// - Parameter resumes: its meetings may be taken up again after this process was killed.
+    func makeLink(_ side: Side, resumes: Bool) throws(LinkError) -> any Link {
         switch kind {
         case .shm:
             return try SharedMemoryLink(
                 side,
                 SharedMemorySettings(
-                    socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount))
+                    socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount,
+                    recordPath: resumes ? runtimePath + "/meeting" : nil))
         }
     }
 

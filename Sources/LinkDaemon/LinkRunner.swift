@@ -61,7 +61,8 @@ final class LinkRunner: Sendable {
 
     private func run() -> Refusal? {
         do {
-            let link = try plan.makeLink(kind.side)
+            try makeRuntimeDirectory()
+            let link = try plan.makeLink(kind.side, resumes: kind.resumes)
             let side = try kind.make(link, plan, reporter)
             let tree = Tree(root: side.devices, location: "links/\(plan.name)/devices")
             tree.reportRefusals(to: reporter.events, reporter.log)
@@ -82,6 +83,12 @@ final class LinkRunner: Sendable {
         } catch {
             return Refusal(.ioError, "\(error)")
         }
+    }
+
+    private func makeRuntimeDirectory() throws(LinkError) {
+        do throws(Errno) {
+            try RuntimeDirectory.make(plan.runtimePath, mode: 0o700)
+        } catch { throw .system(error, during: "making \(plan.runtimePath)") }
     }
 
     private func serve(

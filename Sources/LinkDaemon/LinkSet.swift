@@ -23,7 +23,9 @@ final class LinkSet {
     func takeAllDown() { for control in controls.values { control.takeDown(nil) } }
 
     private func stage(_ name: String) -> Node {
-        let control = LinkControl(LinkPlan(name: name, timeouts: environment.kind.timeouts), environment)
+        let plan = LinkPlan(
+            name: name, runtimePath: environment.runtimePath(of: name), timeouts: environment.kind.timeouts)
+        let control = LinkControl(plan, environment)
         controls[name] = control
         return LinkDirectory.make(control, environment.kind)
     }

@@ -28,10 +28,15 @@ public struct LinkSideKind: Sendable {
 
     public let side: Virtio.Side
     public let timeouts: [LinkTimeout]
+    /// It goes on with a meeting's devices after it was killed, when the meeting is resumed.
+    public let resumes: Bool
     public let make: Maker
 
-    public init(side: Virtio.Side, timeouts: [LinkTimeout], make: @escaping Maker) {
+    public init(
+        side: Virtio.Side, timeouts: [LinkTimeout], resumes: Bool = false, make: @escaping Maker
+    ) {
         self.side = side
+        self.resumes = resumes
         self.timeouts = timeouts
         self.make = make
     }

@@ -20,6 +20,15 @@ struct DoorbellUse {
         return number
     }
 
+    /// Counts a user of an earlier life again.
+    ///
+    /// - Returns: false when there is no such doorbell.
+    mutating func claim(_ number: DoorbellNumber) -> Bool {
+        guard users.indices.contains(Int(number.rawValue)) else { return false }
+        users[Int(number.rawValue)] += 1
+        return true
+    }
+
     mutating func release(_ number: DoorbellNumber) {
         let index = Int(number.rawValue)
         guard users.indices.contains(index), users[index] > 0 else { return }

@@ -14,11 +14,13 @@ final class HostCandidate {
     let name: String
     private(set) var deadline: ContinuousClock.Instant
     private let socket: MeetingSocket
+    private let user: UInt32?
     private var stage = Stage.silent
 
     init(_ socket: consuming UnixSocket, token: UInt64, deadline: ContinuousClock.Instant) {
         self.socket = MeetingSocket(socket)
         name = self.socket.peerName
+        user = self.socket.peerUser
         self.token = token
         self.deadline = deadline
     }
@@ -52,16 +54,17 @@ final class HostCandidate {
     private func welcome(
         _ hello: MeetingHello, _ descriptors: inout ReceivedDescriptors, for host: HostMeeting
     ) throws(MeetingRefusal) {
-        var windows: [MemoryWindow] = []
+        var windows: [SealedWindow] = []
         for (index, byteCount) in hello.windowByteCounts.enumerated() {
             windows.append(try descriptors.takeWindow(index, byteCount: byteCount))
         }
+        let returned = try descriptors.takeReturned(hello.earlier?.returned ?? [])
         let doorbells = try descriptors.takeDoorbells(hello.doorbellCount)
-        let welcome = try host.welcome(hello, windows)
+        let welcome = try host.welcome(hello, windows, returned: returned ?? [], user: user)
         try socket.send(welcome.message.encoded(), descriptors: welcome.descriptors)
         let peer = MetPeer(
-            socket: socket, windows: welcome.windows, header: welcome.header,
-            ownDoorbells: welcome.offered.doorbells, peerDoorbells: doorbells)
+            socket: socket, meeting: welcome.meeting, isResumed: welcome.isResumed, windows: welcome.windows,
+            header: welcome.header, ownDoorbells: welcome.ownDoorbells, peerDoorbells: doorbells)
         stage = .welcomed(meetingID: welcome.message.meetingID, peer)
         deadline = host.replyDeadline
     }

@@ -19,11 +19,16 @@ final class HostMeeting: Meeting {
     private var candidates: [HostCandidate] = []
     private var nextToken: UInt64 = 1
     private var nextMeetingID = UInt64.random(in: 1...1 << 62)
+    /// The meeting that may be taken up again.
+    private var earlier: ResumableMeeting?
     private var pausedUntil: ContinuousClock.Instant?
 
     /// - Throws: `.system` when the socket cannot be listened on: `EADDRINUSE` where another host does.
-    init(_ settings: SharedMemorySettings, crossing: CrossingCounters) throws(LinkError) {
+    init(
+        _ settings: SharedMemorySettings, crossing: CrossingCounters, earlier: ResumableMeeting?
+    ) throws(LinkError) {
         self.settings = settings
+        self.earlier = earlier
         self.crossing = crossing
         do throws(Errno) {
             poller = try Poller()
@@ -39,7 +44,7 @@ final class HostMeeting: Meeting {
         (candidates.map(\.deadline) + [pausedUntil].compactMap { $0 }).min()
     }
 
-    func peerLeft() {}
+    func peerLeft(_ earlier: ResumableMeeting?) { self.earlier = earlier }
 
     func close() {
         candidates = []
@@ -94,6 +99,7 @@ final class HostMeeting: Meeting {
         do throws(MeetingRefusal) {
             if let met = try candidate.hear(for: self, isTaken: isTaken) {
                 leave(candidate)
+                earlier = nil
                 progress.met = met
                 progress.notes.append("met \(candidate.name)")
             }
@@ -123,14 +129,37 @@ final class HostMeeting: Meeting {
     // MARK: What they are given
 
     /// Lays out windows and header for a guest whose HELLO was right.
+    ///
+    /// - Parameters:
+    ///   - returned: our own windows, as the guest says.
+    ///   - user: whose process the guest is.
     func welcome(
-        _ hello: MeetingHello, _ guestWindows: [MemoryWindow]
+        _ hello: MeetingHello, _ guestWindows: [SealedWindow], returned: [SealedWindow], user: UInt32?
     ) throws(MeetingRefusal) -> HostWelcome {
+        if let meeting = resumable(hello, guestWindows, returned, user) {
+            return try HostWelcome(resuming: meeting, hello: hello, settings: settings, crossing: crossing)
+        }
         let meetingID = nextMeetingID
         nextMeetingID += 1
         return try HostWelcome(
-            meetingID: meetingID, hello: hello, guestWindows: guestWindows, settings: settings,
+            meetingID: meetingID, hello: hello, guestWindows: guestWindows, peerUser: user,
+            settings: settings,
             crossing: crossing)
+    }
+
+    /// The meeting that goes on with this guest, with the windows of both: those we hold, else those it hands over.
+    /// `nil` where anything differs from what we know ourselves: then the meeting is a fresh one.
+    private func resumable(
+        _ hello: MeetingHello, _ guestWindows: [SealedWindow], _ returned: [SealedWindow], _ user: UInt32?
+    ) -> ResumableMeeting? {
+        guard let asked = hello.earlier, let earlier, asked.meetingID == earlier.record.meetingID,
+            asked.devicePageAddress == earlier.record.devicePageAddress,
+            hello.windows == earlier.record.guestWindows,
+            min(hello.doorbellCount, settings.doorbellCount) == earlier.record.doorbellCount
+        else { return nil }
+        if earlier.isHeld { return earlier.peerUser == user ? earlier : nil }
+        guard asked.returned == earlier.record.hostWindows, earlier.recognises(returned) else { return nil }
+        return ResumableMeeting(record: earlier.record, own: returned, peer: guestWindows, peerUser: user)
     }
 
     var replyDeadline: ContinuousClock.Instant { .now + settings.meetingLimit }

@@ -32,6 +32,8 @@ public protocol Link: AnyObject {
     var addressSpace: AddressSpace { get }
     /// The windows that `side` created: all that a peer may point us at are its own.
     func windows(of side: Side) -> AddressSpace
+    /// Names the meeting while `up`, else 0: a meeting that is resumed keeps it, every other has its own.
+    var meetingID: UInt64 { get }
     /// Where the host's device page lies (4096 bytes, in a host window), while `up`.
     var devicePageAddress: UInt64 { get }
 
@@ -41,12 +43,21 @@ public protocol Link: AnyObject {
     func allocate(byteCount: Int, alignment: Int) throws(LinkError) -> PeerRange
     /// Gives a range from `allocate` back.
     func free(_ range: PeerRange)
+    /// Takes exactly this range of our own windows again, with its bytes, after `resumed`: an earlier life of this
+    /// process had it from `allocate`. Where this process has been in the meeting all along, it is taken as it was.
+    ///
+    /// - Returns: false when some of it is taken, or is not ours.
+    func reclaim(_ range: PeerRange) -> Bool
 
     /// How many doorbells there are in each direction.
     var doorbellCount: Int { get }
     /// A doorbell the peer will ring for us; the least used one, so devices may share.
     func allocateDoorbell() -> DoorbellNumber
     func releaseDoorbell(_ number: DoorbellNumber)
+    /// Takes that doorbell again, as `reclaim` does a range.
+    ///
+    /// - Returns: false when there is no such doorbell.
+    func reclaimDoorbell(_ number: DoorbellNumber) -> Bool
     /// Rings one of the peer's. Spurious rings are harmless; a peer that is gone is not an error here.
     func ring(_ number: DoorbellNumber)
 
@@ -68,6 +79,11 @@ public struct LinkEvents: Sendable {
     public enum PeerChange: Sendable, Hashable {
         /// The two met anew: nothing of an earlier life holds; both sides start from an empty page.
         case arrived
+        /// The two met again, and the meeting before goes on: windows, addresses and doorbell numbers are as they were.
+        /// One side has been killed in between; bells it rang, or was rung by, may be lost, so both ring and look once.
+        /// A process that has not been in that meeting itself starts with everything of its own unallocated: it
+        /// reclaims what it knows to be in use.
+        case resumed
         /// The peer hung up, or broke the meeting: why, for people.
         case gone(String)
     }

@@ -20,6 +20,7 @@ struct LinkHeader {
     /// The host's part.
     func lay(out welcome: MeetingWelcome, guestDoorbellCount: Int) {
         memory.store16(UInt16(VOP_LINK_VERSION), at: 4)
+        memory.store16(welcome.isResumed ? UInt16(VOP_MEETING_RESUMED) : 0, at: 6)
         memory.store64(welcome.meetingID, at: 8)
         memory.store64(welcome.devicePageAddress, at: 16)
         memory.store16(UInt16(welcome.hostWindows.count), at: 32)

@@ -107,6 +107,10 @@ public final class LoopbackLink: Link {
         return range
     }
 
+    public var meetingID: UInt64 { met?.session.meetingID ?? 0 }
+
+    public func reclaim(_ range: PeerRange) -> Bool { met?.windows.reclaim(range) ?? false }
+
     public func free(_ range: PeerRange) { met?.windows.free(range) }
 
     // MARK: Doorbells
@@ -114,6 +118,7 @@ public final class LoopbackLink: Link {
     public var doorbellCount: Int { meeting.doorbellCount }
     public func allocateDoorbell() -> DoorbellNumber { doorbells.allocate() }
     public func releaseDoorbell(_ number: DoorbellNumber) { doorbells.release(number) }
+    public func reclaimDoorbell(_ number: DoorbellNumber) -> Bool { doorbells.claim(number) }
 
     public func ring(_ number: DoorbellNumber) {
         guard let met, Int(number.rawValue) < doorbellCount else { return }

@@ -61,12 +61,14 @@ public final class LoopbackMeeting: Sendable {
 
 /// One meeting of the two ends: fresh windows, and which doorbells have rung.
 final class LoopbackSession: Sendable {
+    let meetingID: UInt64
     let host: AddressSpace.Placement
     let guest: AddressSpace.Placement
     private let rungForHost = Mutex(DoorbellSet())
     private let rungForGuest = Mutex(DoorbellSet())
 
     init(number: UInt64, windowByteCount: Int) {
+        meetingID = number + 1
         let bases = MeetingLimits.bases(ofMeeting: number)
         host = AddressSpace.Placement(base: bases.host, window: .heap(byteCount: windowByteCount))
         guest = AddressSpace.Placement(base: bases.guest, window: .heap(byteCount: windowByteCount))

@@ -15,8 +15,8 @@ protocol Meeting: AnyObject {
 
     /// - Parameter isBusy: a peer is here already.
     func service(isBusy: Bool) throws(LinkError) -> MeetingProgress
-    /// The peer that was met is gone; look for the next.
-    func peerLeft()
+    /// The peer that was met is gone; look for the next, and resume that meeting with it if it can.
+    func peerLeft(_ earlier: ResumableMeeting?)
     /// Ends it for good.
     func close()
 }
@@ -30,16 +30,21 @@ struct MeetingProgress {
 /// The other side, met: all that lasts as long as it stays.
 final class MetPeer {
     let socket: MeetingSocket
+    /// What of it can be taken up again.
+    let meeting: ResumableMeeting
+    let isResumed: Bool
     var windows: MetWindows
     let header: LinkHeader
     let ownDoorbells: [EventCounter]
     let peerDoorbells: [EventCounter]
 
     init(
-        socket: MeetingSocket, windows: MetWindows, header: LinkHeader, ownDoorbells: [EventCounter],
-        peerDoorbells: [EventCounter]
+        socket: MeetingSocket, meeting: ResumableMeeting, isResumed: Bool, windows: MetWindows,
+        header: LinkHeader, ownDoorbells: [EventCounter], peerDoorbells: [EventCounter]
     ) {
         self.socket = socket
+        self.meeting = meeting
+        self.isResumed = isResumed
         self.windows = windows
         self.header = header
         self.ownDoorbells = ownDoorbells

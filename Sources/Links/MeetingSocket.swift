@@ -17,6 +17,11 @@ final class MeetingSocket {
         } catch { return "a process that is gone" }
     }
 
+    /// As whom its process connected, or listens.
+    var peerUser: UInt32? {
+        do throws(Errno) { return try socket.peerCredentials().user } catch { return nil }
+    }
+
     func send(_ bytes: [UInt8], descriptors: [CInt] = []) throws(MeetingRefusal) {
         do throws(Errno) {
             try socket.send(bytes, descriptors: descriptors)

@@ -51,6 +51,14 @@ struct MetWindows {
         } catch { throw .peer(error) }
     }
 
+    /// Takes exactly that range, which an earlier life of this process had allocated; its bytes stay.
+    mutating func reclaim(_ range: PeerRange) -> Bool {
+        allocator.claim(range.address, byteCount: range.byteCount)
+    }
+
+    /// What is allocated stays so: the meeting goes on, and this side held it all the while.
+    mutating func keepAllocations(of earlier: MetWindows) { allocator = earlier.allocator }
+
     /// A range of an earlier meeting is not ours any more, and is left alone.
     mutating func free(_ range: PeerRange) { allocator.release(range.address) }
 }

@@ -2,33 +2,21 @@ import LinuxSystem
 import SharedMemory
 import SystemPackage
 
-/// A sealed memory file of ours, mapped, with the descriptor that a peer is given.
-final class SealedWindow {
-    let window: MemoryWindow
-    private let file: MemoryFile
-
-    init(name: String, byteCount: Int) throws(Errno) {
-        file = try MemoryFile(name: name, byteCount: byteCount)
-        window = unsafe MemoryWindow(try file.map())
-    }
-
-    var rawDescriptor: CInt { file.descriptor.rawValue }
-}
-
-/// What one side brings to a meeting: a window of its own, and the doorbells it is rung by. Each meeting gets new ones.
+/// What one side brings to a meeting: a window of its own, and the doorbells it is rung by. Doorbells are new for each
+/// meeting; the window is the earlier one's where the meeting may be resumed.
 final class OfferedMemory {
-    let window: MemoryWindow
+    let windows: [SealedWindow]
     let doorbells: [EventCounter]
-    private let memory: SealedWindow
 
-    init(_ settings: SharedMemorySettings) throws(Errno) {
-        memory = try SealedWindow(name: "vop-window", byteCount: settings.windowByteCount)
-        window = memory.window
+    init(_ settings: SharedMemorySettings, windows earlier: [SealedWindow] = []) throws(Errno) {
+        windows =
+            earlier.isEmpty
+            ? [try SealedWindow(name: "vop-window", byteCount: settings.windowByteCount)] : earlier
         var counters: [EventCounter] = []
         for _ in 0..<settings.doorbellCount { counters.append(try EventCounter()) }
         doorbells = counters
     }
 
-    var windowDescriptors: [CInt] { [memory.rawDescriptor] }
+    var windowDescriptors: [CInt] { windows.map(\.rawDescriptor) }
     var doorbellDescriptors: [CInt] { doorbells.map(\.rawDescriptor) }
 }

@@ -18,12 +18,26 @@ struct ReceivedDescriptors: ~Copyable {
     }
 
     /// A peer's memory, checked for its seals and for the size announced.
-    mutating func takeWindow(_ index: Int, byteCount: Int) throws(MeetingRefusal) -> MemoryWindow {
+    mutating func takeWindow(_ index: Int, byteCount: Int) throws(MeetingRefusal) -> SealedWindow {
         let descriptor = try take()
         do throws(Errno) {
-            let file = try MemoryFile(untrusted: descriptor, announced: byteCount)
-            return unsafe MemoryWindow(try file.map())
+            return try SealedWindow(untrusted: descriptor, announced: byteCount)
         } catch { throw MeetingRefusal(error, window: index) }
+    }
+
+    /// Windows that a peer hands back as ours.
+    ///
+    /// - Returns: `nil` when one of them is no window at all; their descriptors are taken all the same.
+    mutating func takeReturned(_ ranges: [MeetingRange]) throws(MeetingRefusal) -> [SealedWindow]? {
+        var windows: [SealedWindow] = []
+        for range in ranges {
+            let descriptor = try take()
+            guard let byteCount = Int(exactly: range.byteCount) else { continue }
+            do throws(Errno) {
+                windows.append(try SealedWindow(untrusted: descriptor, announced: byteCount))
+            } catch { continue }
+        }
+        return windows.count == ranges.count ? windows : nil
     }
 
     mutating func takeDoorbells(_ count: Int) throws(MeetingRefusal) -> [EventCounter] {

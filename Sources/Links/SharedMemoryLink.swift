@@ -7,8 +7,10 @@ public import Virtio
 /// a unix socket is where they meet (`abi/include/vop/meeting.h`). The seals make sure that no mapping can lose its
 /// pages, so no access to a window ends in SIGBUS.
 ///
-/// Either side may start first, and either may be killed and started again: the other notices at once, is `waiting`,
-/// and meets it afresh, with new windows.
+/// Either side may start first, and either may be killed and started again: the other notices at once, is `waiting`, and
+/// holds the windows of both. When they meet again it hands the other's back, and the meeting is resumed, if both keep a
+/// record (`SharedMemorySettings.recordPath`); otherwise, and where anything does not fit, it is a fresh one, with new
+/// windows. A side that was stopped, and not killed, has no record any more.
 public final class SharedMemoryLink: Link {
     private static let meetingToken = UInt64.max
     private static let peerToken = UInt64.max - 1
@@ -22,6 +24,8 @@ public final class SharedMemoryLink: Link {
     private let poller: Poller
     private var meeting: (any Meeting)?
     private var peer: MetPeer?
+    /// What is allocated in a meeting that may be resumed, while there is no peer.
+    private var kept: (windows: MetWindows, doorbells: DoorbellUse)?
     private var doorbells: DoorbellUse
 
     /// - Throws: `.configuration` for a setting that is out of range, `.system` when there are no descriptors.
@@ -39,10 +43,12 @@ public final class SharedMemoryLink: Link {
 
     public func start() throws(LinkError) {
         guard state == .down else { return }
+        let earlier = settings.recordPath
+            .flatMap { MeetingRecord.read(from: $0, side, settings) }.map { ResumableMeeting(record: $0) }
         let meeting: any Meeting =
             switch side {
-            case .host: try HostMeeting(settings, crossing: counters.crossing)
-            case .guest: try GuestMeeting(settings, crossing: counters.crossing)
+            case .host: try HostMeeting(settings, crossing: counters.crossing, earlier: earlier)
+            case .guest: try GuestMeeting(settings, crossing: counters.crossing, earlier: earlier)
             }
         try watch(meeting.pollDescriptor, Self.meetingToken)
         self.meeting = meeting
@@ -50,10 +56,21 @@ public final class SharedMemoryLink: Link {
     }
 
     public func stop() {
-        if let meeting { unwatch(meeting.pollDescriptor) }
+        guard state != .down else { return }
         meeting?.close()
+        if let path = settings.recordPath {
+            // One that stays names a meeting that nobody can resume: the windows go with us, or the peer with its own.
+            do throws(Errno) { try WholeFile.remove(path) } catch {}
+        }
+        vanish()
+    }
+
+    /// Is gone as if killed: the record stays, and so does the socket's file.
+    func vanish() {
+        if let meeting { unwatch(meeting.pollDescriptor) }
         meeting = nil
         letGo()
+        kept = nil
         state = .down
     }
 
@@ -72,8 +89,7 @@ public final class SharedMemoryLink: Link {
             }
         }
         if let hungUp {
-            letGo()
-            meeting.peerLeft()
+            meeting.peerLeft(letGo())
             return LinkEvents(peer: .gone(hungUp))
         }
         peer?.header.answerPing()
@@ -81,7 +97,8 @@ public final class SharedMemoryLink: Link {
         events.notes = progress.notes
         if let met = progress.met {
             try hold(met)
-            events.peer = .arrived
+            events.peer = met.isResumed ? .resumed : .arrived
+            if !met.isResumed { events.notes += writeDown(met.meeting.record) }
         }
         return events
     }
@@ -89,7 +106,13 @@ public final class SharedMemoryLink: Link {
     // MARK: The peer
 
     private func hold(_ met: MetPeer) throws(LinkError) {
-        doorbells = DoorbellUse(count: min(met.ownDoorbells.count, met.peerDoorbells.count))
+        if met.isResumed, let kept {
+            met.windows.keepAllocations(of: kept.windows)
+            doorbells = kept.doorbells
+        } else {
+            doorbells = DoorbellUse(count: min(met.ownDoorbells.count, met.peerDoorbells.count))
+        }
+        kept = nil
         peer = met
         state = .up
         do throws(LinkError) {
@@ -98,19 +121,33 @@ public final class SharedMemoryLink: Link {
                 try watch(doorbell.rawDescriptor, UInt64(index))
             }
         } catch {
-            letGo()
-            meeting?.peerLeft()
+            meeting?.peerLeft(letGo())
             throw error
         }
     }
 
-    private func letGo() {
-        guard let peer else { return }
+    /// - Returns: what it notes: why there will be nothing to resume.
+    private func writeDown(_ record: MeetingRecord) -> [String] {
+        guard let path = settings.recordPath else { return [] }
+        do throws(Errno) {
+            try record.write(to: path)
+            return []
+        } catch {
+            return ["will not be resumed if this process is killed: \(path) cannot be written: \(error)"]
+        }
+    }
+
+    /// - Returns: the meeting that has ended, where it may be resumed.
+    @discardableResult
+    private func letGo() -> ResumableMeeting? {
+        guard let peer else { return nil }
+        if settings.recordPath != nil { kept = (peer.windows, doorbells) }
         // A closed descriptor stays in an epoll set while somebody else holds the same open file, and the peer does.
         unwatch(peer.socket.rawDescriptor)
         for doorbell in peer.ownDoorbells { unwatch(doorbell.rawDescriptor) }
         self.peer = nil
         state = .waiting
+        return settings.recordPath == nil ? nil : peer.meeting
     }
 
     private func ready() throws(LinkError) -> [Poller.Event] {
@@ -142,6 +179,9 @@ public final class SharedMemoryLink: Link {
         return range
     }
 
+    public var meetingID: UInt64 { peer?.meeting.record.meetingID ?? 0 }
+    public func reclaim(_ range: PeerRange) -> Bool { peer?.windows.reclaim(range) ?? false }
+
     public func free(_ range: PeerRange) { peer?.windows.free(range) }
 
     // MARK: Doorbells
@@ -150,6 +190,7 @@ public final class SharedMemoryLink: Link {
     public var doorbellCount: Int { doorbells.count }
     public func allocateDoorbell() -> DoorbellNumber { doorbells.allocate() }
     public func releaseDoorbell(_ number: DoorbellNumber) { doorbells.release(number) }
+    public func reclaimDoorbell(_ number: DoorbellNumber) -> Bool { doorbells.claim(number) }
 
     public func ring(_ number: DoorbellNumber) {
         guard let peer, Int(number.rawValue) < doorbellCount else { return }

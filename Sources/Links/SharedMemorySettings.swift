@@ -13,12 +13,16 @@ public struct SharedMemorySettings: Sendable, Hashable {
     /// How long a guest waits between its attempts: at first, doubled each time, at most.
     public var firstRetry: Duration
     public var longestRetry: Duration
+    /// Where this side writes down what it needs to take a meeting up again after it was killed: a file, best on tmpfs,
+    /// in a directory that is this user's alone. Without one every meeting is fresh.
+    public var recordPath: String?
 
     public init(
         socketPath: String, socketMode: UInt32 = 0o600,
         windowByteCount: Int = MeetingLimits.defaultWindowByteCount,
         doorbellCount: Int = MeetingLimits.defaultDoorbellCount, meetingLimit: Duration = .seconds(5),
-        firstRetry: Duration = .milliseconds(20), longestRetry: Duration = .seconds(1)
+        firstRetry: Duration = .milliseconds(20), longestRetry: Duration = .seconds(1),
+        recordPath: String? = nil
     ) {
         self.socketPath = socketPath
         self.socketMode = socketMode
@@ -27,6 +31,7 @@ public struct SharedMemorySettings: Sendable, Hashable {
         self.meetingLimit = meetingLimit
         self.firstRetry = firstRetry
         self.longestRetry = longestRetry
+        self.recordPath = recordPath
     }
 
     func validate() throws(LinkError) {

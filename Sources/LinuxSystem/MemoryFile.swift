@@ -28,4 +28,21 @@ public struct MemoryFile: ~Copyable, Sendable {
     public borrowing func map() throws(Errno) -> Mapping {
         try unsafe Mapping(of: descriptor.rawValue, byteCount: byteCount)
     }
+
+    /// Which file of this machine it is, whoever holds it: no other has the same as long as it lives.
+    public borrowing func identity() throws(Errno) -> FileIdentity {
+        let status = try descriptor.status()
+        return FileIdentity(device: status.device, inode: status.inode)
+    }
+}
+
+/// Names an inode of this machine.
+public struct FileIdentity: Hashable, Sendable {
+    public let device: UInt64
+    public let inode: UInt64
+
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
 }

@@ -33,6 +33,22 @@ public struct RangeAllocator: Sendable {
         return nil
     }
 
+    /// Takes exactly this range, as `allocate` gave it in an earlier life.
+    ///
+    /// - Returns: false when some of it is taken or not ours, or `allocate` would never have given it.
+    public mutating func claim(_ address: UInt64, byteCount: UInt64) -> Bool {
+        guard byteCount > 0, address % Self.granule == 0,
+            let length = Self.rounded(byteCount, to: Self.granule),
+            case let (end, overflow) = address.addingReportingOverflow(length), !overflow,
+            let index = free.firstIndex(where: { $0.lowerBound <= address && end <= $0.upperBound })
+        else { return false }
+        let range = free[index]
+        let rest = [range.lowerBound..<address, end..<range.upperBound]
+        free.replaceSubrange(index...index, with: rest.filter { !$0.isEmpty })
+        taken[address] = length
+        return true
+    }
+
     /// Gives back what `allocate` gave. An address that is not taken is left alone.
     public mutating func release(_ address: UInt64) {
         guard let length = taken.removeValue(forKey: address) else { return }

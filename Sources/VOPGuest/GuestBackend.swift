@@ -70,7 +70,7 @@ public final class GuestBackend {
         }
         for note in events.notes { context.tell(.linkNote, nil, note) }
         switch events.peer {
-        case .arrived: peerArrived()
+        case .arrived, .resumed: peerArrived()
         case .gone(let reason): peerLeft(reason)
         case nil: break
         }

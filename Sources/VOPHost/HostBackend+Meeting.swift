@@ -7,7 +7,7 @@ import Virtio
 extension HostBackend {
     func peerChanged(_ change: LinkEvents.PeerChange) {
         switch change {
-        case .arrived:
+        case .arrived, .resumed:
             if isUp { peerLeft("it came back without having gone") }
             peerArrived()
         case .gone(let reason):

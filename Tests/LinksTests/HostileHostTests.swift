@@ -61,7 +61,7 @@ import Virtio
             testDescription: "the page in a guest window", says: "range",
             change: { $0.replaceSubrange(40..<48, with: $0[112..<120]) }),
         BadWelcome(
-            testDescription: "an unsealed window", says: "memory file",
+            testDescription: "an unsealed window", says: "window 0 is",
             descriptors: { [try TestDescriptor.file(1 << 20), $0.header] + $0.doorbells }),
         BadWelcome(
             testDescription: "a header without its magic", says: "header",

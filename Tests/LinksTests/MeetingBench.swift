@@ -21,10 +21,10 @@ final class MeetingPlace {
         unsafe _ = rmdir(directory)
     }
 
-    func settings(limit: Duration = .seconds(20)) -> SharedMemorySettings {
+    func settings(limit: Duration = .seconds(20), recordPath: String? = nil) -> SharedMemorySettings {
         SharedMemorySettings(
             socketPath: path, windowByteCount: 1 << 20, meetingLimit: limit, firstRetry: .milliseconds(1),
-            longestRetry: .milliseconds(10))
+            longestRetry: .milliseconds(10), recordPath: recordPath)
     }
 
     func link(_ side: Side, limit: Duration = .seconds(20)) throws -> SharedMemoryLink {

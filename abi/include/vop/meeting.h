@@ -144,6 +144,14 @@ enum {
 //   WELCOME  the host's windows · the guest's windows handed back (resumed) · the header · the eventfds the host is
 //            rung by
 //   READY    none
+//
+// A meeting is resumed where both sides know it by its number and agree on every range, on the page's address and on the
+// number of doorbells; anything else makes it fresh, with a number of its own. A guest asks for it in HELLO: one that
+// has lost its windows brings new ones, for the case that the meeting is fresh, and hands none of the host's back; one
+// that has them brings those, and hands the host's back. A host that has lost its windows takes them from there, one
+// that has them does not look at them. Its WELCOME then says VOP_MEETING_RESUMED and brings the windows of both. Each
+// side takes a window for its own only if it recognises the file (its inode, say) by what it has written down itself.
+// Header and eventfds are new in every meeting; doorbells rung while the two were apart are lost.
 
 // The bytes 'V' 'O' 'P' 'M'.
 #define VOP_MEETING_MAGIC 0x4D504F56u

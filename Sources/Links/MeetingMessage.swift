@@ -107,7 +107,9 @@ struct MeetingReader {
     mutating func takeText(byteCount: Int) -> String {
         let field = bytes.dropFirst(position).prefix(byteCount).prefix { $0 != 0 }
         position += byteCount
-        return String(decoding: field.map { $0 < 0x20 ? 0x3F : $0 }, as: UTF8.self)
+        let scalars = String(decoding: field, as: UTF8.self).unicodeScalars
+        return String(
+            String.UnicodeScalarView(scalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
     }
 }
 

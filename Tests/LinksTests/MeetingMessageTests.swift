@@ -42,4 +42,13 @@ import Testing
         }
         #expect(thrown == MeetingRefusal(.busy, String(repeating: "é", count: 32)))
     }
+
+    @Test("a peer's reason reaches the log without control characters, of either kind")
+    func reasonIsPrintable() {
+        let refusal = MeetingRefusal(.busy, "a\u{1B}b\u{7F}c\u{9B}d\né")
+        let thrown = #expect(throws: MeetingRefusal.self) {
+            try MeetingWelcome(untrusted: MeetingWelcome.encoded(refusal), descriptorCount: 0, offered: [])
+        }
+        #expect(thrown?.reason == "a?b?c?d?é")
+    }
 }

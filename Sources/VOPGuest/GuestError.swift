@@ -22,9 +22,9 @@ public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         case .noSuchDevice: .noSuchFileOrDirectory
         case .noSuchDriver, .wrongType: .invalidArgument
         case .busy: .resourceBusy
-        case .notBound: Errno(rawValue: 19)  // ENODEV
+        case .notBound: .operationNotSupportedByDevice
         case .unanswered: .ioError
-        case .unloading: Errno(rawValue: 108)  // ESHUTDOWN
+        case .unloading: .socketShutdown
         }
     }
 

@@ -26,7 +26,7 @@ public enum HostError: Error, Sendable, Hashable {
         case .outOfMemory: .noMemory
         case .configLength: .invalidArgument
         case .retiring: .resourceBusy
-        case .closing: Errno(rawValue: 19)  // ENODEV
+        case .closing: .operationNotSupportedByDevice
         case .link(.system(let errno, _)): errno
         case .link: .ioError
         }

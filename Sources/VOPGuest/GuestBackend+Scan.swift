@@ -21,7 +21,10 @@ extension GuestBackend {
 
     func lookForPage() {
         let now = context.clock()
-        guard case .awaited(let page, let deadline, let next, let step) = page, next <= now else { return }
+        guard !isUnloading, case .awaited(let page, let deadline, let next, let step) = page, next <= now
+        else {
+            return
+        }
         do throws(PeerViolation) {
             try page.bootParameters().requireMagic()
         } catch {
@@ -33,7 +36,6 @@ extension GuestBackend {
             return
         }
         context.tell(.pageFound)
-        guard !isUnloading else { return }
         // The doorbell first, then the scan: a device added in between rings (the original had it the other way round).
         let doorbell = link.allocateDoorbell()
         page.setConfigDoorbell(doorbell.byte)
@@ -77,7 +79,7 @@ extension GuestBackend {
         }
         guard !overlaps else { return refuse(entry, "its slot overlaps another device's") }
         let name = freeName(for: entry.type)
-        context.tell(.found, name, "type \(entry.type) at \(entry.offset), offers \(entry.offered)")
+        context.tell(.found, name, "type \(entry.type) (at \(entry.offset), offers \(entry.offered))")
         do throws(PeerViolation) {
             let doorbell = try DoorbellNumber(
                 untrusted: entry.control.guestToHostDoorbell, count: link.doorbellCount)

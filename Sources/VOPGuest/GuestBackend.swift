@@ -137,6 +137,11 @@ public final class GuestBackend {
             link.releaseDoorbell(doorbell)
         }
         for device in devices {
+            // Another may stand in its place by now, and is not ours to mark.
+            guard device.isStillThere else {
+                device.vanish()
+                continue
+            }
             device.slot.control.beginUnload()
             device.reset(for: .unload)
         }

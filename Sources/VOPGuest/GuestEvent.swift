@@ -41,11 +41,12 @@ public struct GuestEvent: Sendable, Hashable {
     public let isWorthLogging: Bool
 }
 
-/// Says which events are worth a line: of one device and one kind, one in an interval.
+/// Says which events are worth a line: of one device and one cause, one in an interval.
 struct EventLimiter {
     private struct Cause: Hashable {
         let kind: GuestEvent.Kind
         let device: String?
+        let detail: String
     }
 
     private var limiter: CauseLimiter<Cause>
@@ -55,7 +56,8 @@ struct EventLimiter {
     mutating func event(
         _ kind: GuestEvent.Kind, _ device: String?, _ detail: String, at now: ContinuousClock.Instant
     ) -> GuestEvent {
-        let cause = Cause(kind: kind, device: device)
+        // What a host can vary stands in brackets, and is no cause of its own.
+        let cause = Cause(kind: kind, device: device, detail: String(detail.prefix { $0 != "(" }))
         let isWorthLogging = !kind.isPeerDriven || limiter.isWorthLogging(cause, at: now)
         return GuestEvent(kind: kind, device: device, detail: detail, isWorthLogging: isWorthLogging)
     }

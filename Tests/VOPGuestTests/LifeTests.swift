@@ -243,6 +243,39 @@ import Virtio
         #expect(device.slot.control.pendingCommand() == nil)
     }
 
+    @Test("unloading leaves alone what stands in a device's place by then")
+    func unloadReplaced() throws {
+        let bench = try GuestBench()
+        let device = try bench.runningDevice()
+        bench.host.publisher?.retire(device.slot)
+        let next = try bench.host.publish(
+            .ninep, offered: [.version1, .ninepMountTag], config: [5, 6, 7, 8])
+        #expect(next.slot.offset == device.slot.offset)
+        bench.guest.unload()
+        #expect(bench.guest.isUnloaded && bench.made[0].isStopped)
+        #expect(!next.slot.isRemoved && !next.slot.control.isResetPending)
+        #expect(next.slot.control.hostToGuestDoorbell == -1)
+    }
+
+    @Test("of one cause one line a minute is logged, and another cause has a line of its own")
+    func logged() throws {
+        let bench = try GuestBench()
+        let device = try bench.runningDevice()
+        for reason in ["one (1)", "one (2)", "two"] {
+            bench.made.last?.failure = .unsuitable(reason)
+            bench.host.ring(device)
+            try bench.settle()
+            try bench.guest.reset("9p0")
+            try bench.host.answerReset(of: device)
+            try bench.settle()
+            try bench.host.acceptUsedRings(of: device)
+            try bench.settle()
+        }
+        let failures = bench.events.filter { $0.kind == .failed }
+        #expect(failures.map(\.detail) == ["one (1)", "one (2)", "two"])
+        #expect(failures.map(\.isWorthLogging) == [true, false, true])
+    }
+
     @Test("unloading ends when the host does not answer")
     func unloadTimeout() throws {
         let bench = try GuestBench()

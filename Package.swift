@@ -69,7 +69,7 @@ let package = Package(
 
         // 3 · links
         library("Links", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio", system]),
-        tests("Links", ["CVOP", "CLinux", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        tests("Links", ["TestSupport", "CVOP", "CLinux", "SharedMemory", "Virtio", "LinuxSystem", system]),
 
         // 4 · one side of the page each · 9P over anything that carries frames
         library(
@@ -77,6 +77,9 @@ let package = Package(
             ["Links", "DevicePage", "Virtqueue", "CopyFile", "SharedMemory", "Virtio", "LinuxSystem", system]),
         library(
             "VOPGuest", ["Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio", "LinuxSystem", system]),
+        .target(
+            name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+            swiftSettings: swift),
         .target(
             name: "GuestTestSupport",
             dependencies: ["Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio"],
@@ -99,7 +102,8 @@ let package = Package(
         tests(
             "GuestDrivers",
             [
-                "CVOP", "GuestTestSupport", "VOPGuest", "VOPHost", "Links", "DevicePage", "Virtqueue",
+                "CVOP", "GuestTestSupport", "TestSupport", "VOPGuest", "VOPHost", "Links", "DevicePage",
+                "Virtqueue",
                 "NineP",
                 "SharedMemory", "Virtio", "LinuxSystem", system,
             ]),
@@ -139,7 +143,7 @@ let package = Package(
             cSettings: c),
         tests("SharedMemory", []),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
-        tests("FUSEMount", ["ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
+        tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
         tests("Virtqueue", ["SharedMemory", "LinuxSystem", "Virtio"]),
         tests("CopyFile", ["CVOP", "LinuxSystem", system]),
         tests(
@@ -148,28 +152,33 @@ let package = Package(
         tests("DevicePage", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
         tests("HostDevices", ["DevicePage", "Virtio", system]),
         tests(
-            "vopctl", ["DevicePage", "LinuxSystem", "ControlTree", "FUSEMount", system], exclude: ["Help"]),
+            "vopctl", ["TestSupport", "DevicePage", "LinuxSystem", "ControlTree", "FUSEMount", system],
+            exclude: ["Help"]),
         tests(
             "vophostd",
             [
-                "VOPHost", "VOPGuest", "HostDevices", "Links", "ControlTree", "SharedMemory", "Virtio",
+                "TestSupport", "VOPHost", "VOPGuest", "HostDevices", "Links", "ControlTree", "SharedMemory",
+                "Virtio",
                 "Virtqueue",
                 "LinuxSystem", system,
             ]),
         tests("NineP", []),
-        tests("NinePServer", ["NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),
-        tests("NinePClient", ["NineP", "LinuxSystem", system]),
+        tests(
+            "NinePServer", ["TestSupport", "NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),
+        tests("NinePClient", ["TestSupport", "NineP", "LinuxSystem", system]),
         // The programs themselves, so that they are built: they run as processes of their own.
         .testTarget(
             name: "NinePMountTests",
             dependencies: [
-                "9p-mount", "9p-server", "NinePClient", "NineP", "FUSEMount", "LinuxSystem", system,
+                "TestSupport", "9p-mount", "9p-server", "NinePClient", "NineP", "FUSEMount", "LinuxSystem",
+                system,
             ],
             exclude: ["checks"], swiftSettings: swift),
         .testTarget(
             name: "ExamplesTests",
             dependencies: [
-                "VOPGuest", "Virtqueue", "Links", "SharedMemory", "Virtio", "LinuxSystem", "vophostd", system,
+                "TestSupport", "VOPGuest", "Virtqueue", "Links", "SharedMemory", "Virtio", "LinuxSystem",
+                "vophostd", system,
             ], swiftSettings: swift),
     ],
     cLanguageStandard: .c11

@@ -2,6 +2,7 @@ import LinuxSystem
 import SharedMemory
 import Synchronization
 import SystemPackage
+import TestSupport
 import VOPGuest
 import Virtio
 import Virtqueue
@@ -36,14 +37,14 @@ final class RequestBoard: Sendable {
         return number
     }
 
-    /// Waits for an answer, ten seconds at most.
+    /// Waits for an answer.
     func answer(to number: UInt64) async throws -> [UInt8] {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            if let bytes = state.withLock({ $0.answers.removeValue(forKey: number) }) { return bytes }
-            try await Task.sleep(for: .milliseconds(2))
+        var answer: [UInt8]?
+        try await eventually("an answer to request \(number)") {
+            answer = state.withLock { $0.answers.removeValue(forKey: number) }
+            return answer != nil
         }
-        throw StackError("no answer to request \(number) within ten seconds")
+        return answer ?? []
     }
 
     func next() -> Request? { state.withLock { $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() } }

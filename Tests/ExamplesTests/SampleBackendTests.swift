@@ -1,5 +1,6 @@
 import Foundation
 import LinuxSystem
+import TestSupport
 import Testing
 import Virtio
 
@@ -18,7 +19,7 @@ import Virtio
         let compiler = try Stack.run(
             "/usr/bin/gcc",
             ["-Wall", "-Wextra", "-Werror", "-I", Self.headers, "-o", program, "\(Self.examples)/entropy.c"])
-        #expect(Stack.finish(compiler) == .exited(0))
+        #expect(try compiler.waitForEnding() == .exited(0))
         try stack.start(program, ["\(stack.device)/queues/0/copy"])
         let numbers = (0..<40).map { stack.board.ask([], room: 64 + $0) }
         var seen: Set<[UInt8]> = []

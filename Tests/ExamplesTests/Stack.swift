@@ -2,6 +2,7 @@ import Foundation
 import Links
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import VOPGuest
 import Virtio
 
@@ -13,20 +14,23 @@ struct StackError: Error, CustomStringConvertible {
 /// A real `vophostd` with one device on an `shm` link, and the guest's side of that link on a thread of the test's.
 final class Stack {
     let board: RequestBoard
-    let directory: String
+    private let place: TemporaryDirectory
     private let host: SpawnedProcess
     private let ending: EventCounter
     private let guest: LinuxSystem.Thread
     private var programs: [SpawnedProcess] = []
 
+    var directory: String { place.path }
     var device: String { "\(directory)/tree/links/ep0/devices/sample" }
 
     /// - Parameter settings: attributes of the device, written in this order after `type`.
     init(_ type: DeviceType, _ settings: [(String, String)] = []) async throws {
-        let directory = try Self.makeDirectory()
-        self.directory = directory
+        place = try TemporaryDirectory()
+        let directory = place.path
         host = try Self.run(CompanionProgram.path("vophostd"), ["--tree", "\(directory)/tree"])
-        try await Self.wait { FileManager.default.fileExists(atPath: "\(directory)/tree/version") }
+        try await eventually("vophostd's tree") {
+            FileManager.default.fileExists(atPath: "\(directory)/tree/version")
+        }
         let link = "\(directory)/tree/links/ep0"
         try Self.makeNode(link)
         try Self.write("\(directory)/socket", to: "\(link)/socket")
@@ -49,7 +53,9 @@ final class Stack {
                 print("the guest's side ended: \(error)")
             }
         }
-        try await Self.wait { (try? Self.read("\(link)/devices/sample/state")) == "running" }
+        try await eventually("the device runs") {
+            (try? Self.read("\(link)/devices/sample/state")) == "running"
+        }
     }
 
     /// Starts a backend.
@@ -60,13 +66,12 @@ final class Stack {
     func end() {
         for program in programs {
             program.signal(SIGTERM)
-            _ = Self.finish(program)
+            _ = try? program.waitForEnding()
         }
         ending.signal()
         guest.join()
         host.signal(SIGTERM)
-        _ = Self.finish(host)
-        try? FileManager.default.removeItem(atPath: directory)
+        _ = try? host.waitForEnding()
     }
 
     private static func serveGuest(
@@ -96,17 +101,6 @@ final class Stack {
         try SpawnedProcess(path, arguments, output: 2)
     }
 
-    /// Waits for it to end by itself or by SIGTERM; after ten seconds it is killed.
-    static func finish(_ process: SpawnedProcess) -> SpawnedProcess.Ending? {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            if let ending = process.ending() { return ending }
-            usleep(5000)
-        }
-        process.killAndWait()
-        return nil
-    }
-
     static func write(_ value: String, to path: String) throws {
         let file = try FileDescriptor.open(FilePath(path), .writeOnly)
         defer { try? file.close() }
@@ -122,19 +116,5 @@ final class Stack {
     private static func makeNode(_ path: String) throws {
         let directory = path.hasSuffix("/") ? String(path.dropLast()) : path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-    }
-
-    private static func makeDirectory() throws -> String {
-        let path = "\(NSTemporaryDirectory())vop-examples-\(UUID().uuidString.prefix(8))"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        return path
-    }
-
-    private static func wait(_ isSo: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while !isSo() {
-            guard ContinuousClock.now < deadline else { throw StackError("waited ten seconds in vain") }
-            try await Task.sleep(for: .milliseconds(10))
-        }
     }
 }

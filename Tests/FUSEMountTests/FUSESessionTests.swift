@@ -3,6 +3,7 @@ import Glibc
 import LinuxSystem
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("A mounted filesystem", .serialized)
@@ -50,7 +51,7 @@ struct FUSESessionTests {
             let bytes = try? Client.read(Client.open(path, O_RDWR))
             result.withLock { $0 = bytes }
         }
-        while filesystem.answer([1, 2, 3]) == nil { sched_yield() }
+        try eventually("the read") { filesystem.answer([1, 2, 3]) != nil }
         reader.join()
         #expect(result.withLock { $0 } == [1, 2, 3])
     }
@@ -69,7 +70,7 @@ struct FUSESessionTests {
             _ = borrowed.release()
             result.withLock { $0 = bytes }
         }
-        while filesystem.state.withLock({ $0.held.isEmpty }) { sched_yield() }
+        try eventually("the read") { filesystem.state.withLock { !$0.held.isEmpty } }
         try Client.write(file, [7, 8])
         reader.join()
         #expect(result.withLock { $0 } == [7, 8])
@@ -94,7 +95,7 @@ struct FUSESessionTests {
         try poller.add(file.rawValue, [.readable, .edgeTriggered], token: 9)
         #expect(try poller.wait(for: .zero).isEmpty)
         filesystem.makeReady([1])
-        #expect(try poller.wait(for: .seconds(5)).map(\.token) == [9])
+        #expect(try poller.wait(for: HangGuard.limit).map(\.token) == [9])
         #expect(try poller.wait(for: .zero).isEmpty)
         #expect(Client.poll(file, POLLIN) == POLLIN)
     }
@@ -159,7 +160,7 @@ struct FUSESessionTests {
         }
         var hasEnded = false
         while !hasEnded {
-            _ = try poller.wait(for: .seconds(5))
+            _ = try poller.wait(for: HangGuard.limit)
             hasEnded = try session.service()
         }
         client.join()

@@ -3,6 +3,7 @@ import FUSEMount
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("What people do to a tree is harmless", .serialized)
@@ -47,8 +48,7 @@ struct HarmlessTests {
         let touched = Box(0)
         let tree = try makeTree(touched)
         defer { tree.end() }
-        let run = try Program.shell(line, tree.path, within: .seconds(20))
-        #expect(run.ending != .signalled(SIGKILL), "\(run.output)")
+        _ = try Program.shell(line, tree.path)
         #expect(touched.value == 0)
     }
 

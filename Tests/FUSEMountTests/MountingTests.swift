@@ -3,6 +3,7 @@ import Glibc
 import LinuxSystem
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Mounting and unmounting", .serialized)
@@ -71,7 +72,7 @@ struct MountingTests {
         defer { mounted.end() }
         let path = mounted.path + "/held"
         let reader = try Thread("reader") { _ = try? Client.read(Client.open(path, O_RDWR)) }
-        while filesystem.state.withLock({ $0.held.isEmpty }) { sched_yield() }
+        try eventually("the read") { filesystem.state.withLock { !$0.held.isEmpty } }
         let held = try #require(filesystem.state.withLock { $0.held.first })
         mounted.end()
         reader.join()

@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 
 /// A program run for a test, to its end, with what it printed.
 struct Program {
@@ -10,18 +11,10 @@ struct Program {
     var isSuccess: Bool { ending == .exited(0) }
 
     /// Runs a line of shell; the words after it are `$1` and so on.
-    static func shell(_ line: String, _ words: String..., within limit: Duration = .seconds(60)) throws
-        -> Program
-    {
+    static func shell(_ line: String, _ words: String...) throws -> Program {
         let output = try Client.open("/tmp", O_RDWR | 0o20_200_000)  // O_TMPFILE
         let process = try SpawnedProcess("/bin/sh", ["-c", line, "sh"] + words, output: output.rawValue)
-        let poller = try Poller()
-        try poller.add(process.pollDescriptor, .readable, token: 0)
-        if try poller.wait(for: limit).isEmpty {
-            process.killAndWait()
-            _ = try poller.wait(for: .seconds(5))
-        }
-        guard let ending = process.ending() else { throw Errno.timedOut }
+        let ending = try process.waitForEnding()
         var text: [UInt8] = []
         lseek(output.rawValue, 0, SEEK_SET)
         while true {

@@ -4,6 +4,7 @@ import Glibc
 import LinuxSystem
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// A tree mounted for a test, built and served by a thread with a loop of its own.
 final class ServedTree: Sendable {
@@ -34,7 +35,7 @@ final class ServedTree: Sendable {
         self.thread.withLock { $0 = thread }
         let poller = try Poller()
         try poller.add(started.rawDescriptor, .readable, token: 0)
-        _ = try poller.wait(for: .seconds(10))
+        guard try !poller.wait(for: HangGuard.limit).isEmpty else { throw Overdue("the tree's thread") }
         if let failure = work.withLock({ $0.failure }) { throw failure }
     }
 
@@ -84,7 +85,7 @@ final class ServedTree: Sendable {
         wake.signal()
         let poller = try Poller()
         try poller.add(done.rawDescriptor, .readable, token: 0)
-        _ = try poller.wait(for: .seconds(10))
+        guard try !poller.wait(for: HangGuard.limit).isEmpty else { throw Overdue("the tree's thread") }
     }
 
     func end() {

@@ -5,6 +5,7 @@ import LinuxSystem
 import SharedMemory
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("A mounted control tree: streams and events", .serialized)
@@ -23,13 +24,7 @@ struct StreamTests {
     }
 
     /// Waits for what another thread does; a test that waited in vain still unmounts, which frees every reader.
-    private func wait(_ condition: () -> Bool) throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !condition() {
-            guard ContinuousClock.now < deadline else { throw Errno.timedOut }
-            sched_yield()
-        }
-    }
+    private func wait(_ condition: () -> Bool) throws { try eventually("another thread", condition) }
 
     /// A thread that reads once, and how that ended.
     private final class Reader: Sendable {
@@ -55,11 +50,7 @@ struct StreamTests {
         }
 
         func join() throws {
-            let deadline = ContinuousClock.now + .seconds(20)
-            while result.value == nil {
-                guard ContinuousClock.now < deadline else { throw Errno.timedOut }
-                sched_yield()
-            }
+            try eventually("the read") { result.value != nil }
             thread.withLock { $0.take() }?.join()
         }
     }
@@ -124,8 +115,11 @@ struct StreamTests {
         let streams = Box<[ScriptedStream]>([])
         let tree = try makeTree(streams)
         defer { tree.end() }
-        let killed = try Program.shell("timeout -s KILL 0.3 cat <>\"$1\" || kill -l $?", tree.file("stream"))
-        #expect(killed.output.contains("KILL"))
+        let line = "exec cat <>\"$1\""
+        let reader = try SpawnedProcess("/bin/sh", ["-c", line, "sh", tree.file("stream")], output: 2)
+        try wait { streams.value.first?.state.withLock { !$0.waiting.isEmpty } == true }
+        reader.signal(SIGKILL)
+        #expect(try reader.waitForEnding() == .signalled(SIGKILL))
         try wait { streams.value.first?.state.withLock { $0.isClosed } == true }
     }
 
@@ -142,7 +136,7 @@ struct StreamTests {
         try poller.add(file.rawValue, [.readable, .edgeTriggered], token: 4)
         #expect(try poller.wait(for: .zero).isEmpty)
         stream.give([6])
-        #expect(try poller.wait(for: .seconds(5)).map(\.token) == [4])
+        #expect(try poller.wait(for: HangGuard.limit).map(\.token) == [4])
         #expect(Client.poll(file, POLLIN) == POLLIN)
         #expect(try Client.read(file) == [6])
         #expect(Client.poll(file, POLLIN, milliseconds: 0) == 0)

@@ -2,30 +2,10 @@ import FUSEMount
 import Glibc
 import LinuxSystem
 import SystemPackage
-
-/// A directory of a test's own, mounted on or not, gone afterwards whatever happened.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/fusemount-test-XXXXXX\0".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        if mountCount(under: path) > 0 { try? FUSEDevice.detach(path) }
-        unsafe _ = rmdir(path)
-    }
-}
+import TestSupport
 
 /// How many mounts there are at or below `path`.
-func mountCount(under path: String) -> Int {
-    let table = (try? Client.readAll("/proc/self/mounts")) ?? ""
-    return table.split(separator: "\n").count { line in
-        line.split(separator: " ").dropFirst().first.map { $0 == path || $0.hasPrefix(path + "/") } ?? false
-    }
-}
+func mountCount(under path: String) -> Int { Mounts.atOrBelow(path).count }
 
 /// A filesystem mounted for a test and served by threads of its own.
 final class Mounted {
@@ -113,7 +93,9 @@ enum Client {
     }
 
     /// `poll(2)`: what is ready within `milliseconds`.
-    static func poll(_ descriptor: borrowing OwnedDescriptor, _ events: Int32, milliseconds: CInt = 5000)
+    static func poll(
+        _ descriptor: borrowing OwnedDescriptor, _ events: Int32, milliseconds: CInt = HangGuard.milliseconds
+    )
         -> Int32
     {
         var watched = pollfd(fd: descriptor.rawValue, events: Int16(events), revents: 0)

@@ -1,6 +1,7 @@
 import CVOP
 import LinuxSystem
 import SharedMemory
+import TestSupport
 import Testing
 import Virtio
 
@@ -61,8 +62,11 @@ import Virtio
             testDescription: "the page in a guest window", says: "range",
             change: { $0.replaceSubrange(40..<48, with: $0[112..<120]) }),
         BadWelcome(
-            testDescription: "an unsealed window", says: "window 0 is",
-            descriptors: { [try TestDescriptor.file(1 << 20), $0.header] + $0.doorbells }),
+            testDescription: "an unsealed window", says: "not sealed",
+            descriptors: { [try TestDescriptor.unsealed(1 << 20), $0.header] + $0.doorbells }),
+        BadWelcome(
+            testDescription: "a file that is no memory file", says: "memory file",
+            descriptors: { [try TestDescriptor.file(), $0.header] + $0.doorbells }),
         BadWelcome(
             testDescription: "a header without its magic", says: "header",
             descriptors: { [$0.window, try TestDescriptor.window(4096)] + $0.doorbells }),
@@ -145,7 +149,7 @@ import Virtio
     }
 
     private func accepted(_ listener: borrowing UnixSocket, _ bench: MeetingBench) throws -> ScriptedPeer {
-        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         while .now < limit {
             var turns = 0
             try bench.run {

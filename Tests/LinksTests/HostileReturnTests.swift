@@ -25,7 +25,7 @@ import Virtio
             testDescription: "another memory of the same size",
             window: { _ in try TestDescriptor.window(1 << 20) }),
         Return(testDescription: "a shrunken one", window: { _ in try TestDescriptor.window(1 << 19) }),
-        Return(testDescription: "an unsealed file", window: { _ in try TestDescriptor.file(1 << 20) }),
+        Return(testDescription: "an unsealed file", window: { _ in try TestDescriptor.unsealed(1 << 20) }),
         Return(testDescription: "an eventfd", window: { _ in try TestDescriptor.doorbells(1)[0] }),
         Return(testDescription: "another meeting", change: { $0[24] ^= 1 }),
         Return(
@@ -92,7 +92,7 @@ import Virtio
         Welcome(
             testDescription: "other memory as the guest's", window: { try TestDescriptor.window(1 << 20) }),
         Welcome(testDescription: "a shrunken one", window: { try TestDescriptor.window(1 << 19) }),
-        Welcome(testDescription: "an unsealed file", window: { try TestDescriptor.file(1 << 20) }),
+        Welcome(testDescription: "an unsealed file", window: { try TestDescriptor.unsealed(1 << 20) }),
         Welcome(testDescription: "another meeting", change: { $0[24] ^= 1 }),
         Welcome(testDescription: "another page", change: { $0[41] ^= 0x10 }),
         Welcome(testDescription: "its own window elsewhere", change: { $0[50] ^= 1 }),

@@ -3,6 +3,7 @@ import Glibc
 import Links
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 import Virtio
 
@@ -46,15 +47,15 @@ final class MeetingBench {
         rung = links.map { _ in DoorbellSet() }
     }
 
-    /// - Throws: when it is not so within ten seconds.
+    /// - Throws: when it is not so within the hang guard.
     func run(until isSo: () throws -> Bool) throws {
-        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         let poller = try Poller()
         for (index, link) in links.enumerated() {
             try poller.add(link.pollDescriptor, .readable, token: UInt64(index))
         }
         while try !isSo() {
-            try #require(.now < limit, "not within ten seconds; notes: \(notes)")
+            try #require(.now < limit, "not in time; notes: \(notes)")
             for (index, link) in links.enumerated() {
                 let events = try link.service()
                 if let change = events.peer { changes[index].append(change) }
@@ -92,18 +93,25 @@ enum TestDescriptor {
         try checked(unsafe clinux_sealed_memory("test", UInt64(byteCount)))
     }
 
-    /// A temporary file with the right size, and no seals.
-    static func file(_ byteCount: Int) throws -> CInt {
-        let descriptor = unsafe open("/tmp", temporaryFile | O_RDWR, 0o600)
+    /// A file in memory with the right size, and no seals but the one against sealing.
+    static func unsealed(_ byteCount: Int) throws -> CInt {
+        let descriptor = unsafe open("/dev/shm", temporaryFile | O_RDWR | O_CLOEXEC, 0o600)
         try #require(descriptor >= 0 && ftruncate(descriptor, byteCount) == 0)
+        return descriptor
+    }
+
+    private static let temporaryFile: CInt = 0o20200000
+
+    /// A file that no file system keeps in memory: /tmp may be a tmpfs, whose files have seals.
+    static func file() throws -> CInt {
+        let descriptor = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        try #require(descriptor >= 0)
         return descriptor
     }
 
     static func doorbells(_ count: Int) throws -> [CInt] {
         try (0..<count).map { _ in try checked(clinux_eventfd()) }
     }
-
-    private static let temporaryFile: CInt = 0o20200000
 
     static func close(_ descriptors: [CInt]) { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
 }

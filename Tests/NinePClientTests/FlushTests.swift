@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// 9P2000, flush(5): the reply may come before Rflush or not at all; the tag rests until Rflush.
-@Suite(.timeLimit(.minutes(1))) struct FlushTests {
+@Suite struct FlushTests {
     let bench: Bench
     let interruption = Interruption()
 

@@ -2,6 +2,7 @@ import LinuxSystem
 import NineP
 import NinePClient
 import SystemPackage
+import TestSupport
 
 /// The other end of a connection: takes and sends frames as a test says, well formed or not.
 final class ScriptedServer: Sendable {
@@ -11,14 +12,14 @@ final class ScriptedServer: Sendable {
 
     /// The next request's tag and content.
     func take() throws -> (tag: Tag, request: Request) {
-        let header = try stream.readWhole(4, startingWith: [], within: .seconds(10))
+        let header = try stream.readWhole(4, startingWith: [], within: HangGuard.limit)
         let byteCount = try FrameHeader.frameByteCount(untrusted: header[...], maximumMessageSize: 1 << 21)
         return try Request.decode(
-            untrusted: try stream.readWhole(byteCount, startingWith: header[...], within: .seconds(10)))
+            untrusted: try stream.readWhole(byteCount, startingWith: header[...], within: HangGuard.limit))
     }
 
     func send(_ reply: Reply, _ tag: Tag) throws { try sendBytes(reply.encoded(tag: tag)) }
-    func sendBytes(_ bytes: [UInt8]) throws { try stream.write(bytes, within: .seconds(10)) }
+    func sendBytes(_ bytes: [UInt8]) throws { try stream.write(bytes, within: HangGuard.limit) }
     func hangUp() { stream.shutDown() }
 
     /// Answers the next request, whatever its tag.

@@ -4,7 +4,7 @@ import NinePClient
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SessionTests {
+@Suite struct SessionTests {
     @Test("the server may lower the message size, and the session keeps to it")
     func meeting() throws {
         let bench = try Bench(answer: .version(maximumMessageSize: 4096, version: "9P2000.L"))

@@ -1,8 +1,9 @@
 import Glibc
 import LinuxSystem
+import TestSupport
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct EndingsTests {
+@Suite(.serialized) struct EndingsTests {
     @Test("a signal unmounts and exits 0", arguments: [SIGTERM, SIGINT, SIGHUP])
     func signals(number: CInt) throws {
         let directory = try ServedDirectory(.own)
@@ -42,7 +43,7 @@ import Testing
     func busy() throws {
         let directory = try ServedDirectory(.own)
         let mount = try directory.mount(["--cache", "mmap"])
-        let script = "cd \(directory.mountPoint) && exec 3>f && echo open && sleep 30"
+        let script = "cd \(directory.mountPoint) && exec 3>f && echo open && exec sleep 1000"
         let user = try Program("/bin/bash", ["-c", script], in: directory.base)
         try eventually("the user is in") { user.output.contains("open") }
         #expect(try directory.end(mount) == 0)
@@ -74,7 +75,7 @@ import Testing
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RefusalTests {
+@Suite(.serialized) struct RefusalTests {
     let directory: ServedDirectory
 
     init() throws { directory = try ServedDirectory(.own) }

@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 
 /// A program under test, or one that tests: its output in a file, its end waited for with a limit.
 final class Program: Sendable {
@@ -31,7 +32,7 @@ final class Program: Sendable {
     var output: String { (try? Program.read(outputPath)) ?? "" }
 
     static func read(_ path: String) throws -> String {
-        let file = try FileDescriptor.open(FilePath(path), .readOnly)
+        let file = try FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
         defer { try? file.close() }
         var (text, bytes) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
         // SAFETY: the array's own storage, borrowed for the call.
@@ -48,31 +49,13 @@ final class Program: Sendable {
     func signal(_ number: CInt) { process.signal(number) }
     var identifier: CInt { process.identifier }
 
-    /// The exit code, after at most `limit`; a signal's number below zero.
-    func exitCode(within limit: Duration = .seconds(120)) throws -> CInt {
-        let poller = try Poller()
-        try poller.add(process.pollDescriptor, .readable, token: 1)
-        guard try !poller.wait(for: limit).isEmpty, let ending = process.ending() else {
-            process.killAndWait()
-            throw Overdue(what: "the end of a program that printed: \(output)")
-        }
-        switch ending {
-        case .exited(let code): return code
-        case .signalled(let number): return -number
-        }
-    }
-}
-
-struct Overdue: Error {
-    let what: String
-}
-
-/// Looks again until `condition` holds.
-func eventually(_ what: String, within limit: Duration = .seconds(20), _ condition: () throws -> Bool) throws
-{
-    let deadline = ContinuousClock.now + limit
-    while try !condition() {
-        guard .now < deadline else { throw Overdue(what: what) }
-        usleep(5000)
+    /// The exit code; a signal's number below zero.
+    func exitCode(within limit: Duration = HangGuard.limit) throws -> CInt {
+        do {
+            switch try process.waitForEnding(within: limit) {
+            case .exited(let code): return code
+            case .signalled(let number): return -number
+            }
+        } catch let overdue as Overdue { throw Overdue("\(overdue); it printed: \(output)") }
     }
 }

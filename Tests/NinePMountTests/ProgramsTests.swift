@@ -1,6 +1,7 @@
+import TestSupport
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct ProgramsTests {
+@Suite(.serialized) struct ProgramsTests {
     static let combinations: [(ServedDirectory.Server, String)] = [
         (.own, "none"), (.own, "mmap"), (.diod, "none"), (.diod, "mmap"),
     ]

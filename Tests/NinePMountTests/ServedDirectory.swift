@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import SystemPackage
+import TestSupport
 
 /// A directory, a 9P server that exports it, and a mount of that: real processes, gone with this object.
 final class ServedDirectory: Sendable {
@@ -11,10 +12,11 @@ final class ServedDirectory: Sendable {
         case diod
     }
 
-    let base: String
+    private let directory: TemporaryDirectory
     let kind: Server
     let server: Program
 
+    var base: String { directory.path }
     var export: String { base + "/export" }
     var mountPoint: String { base + "/mount" }
     var socket: String { base + "/socket" }
@@ -22,9 +24,8 @@ final class ServedDirectory: Sendable {
 
     init(_ kind: Server) throws {
         self.kind = kind
-        var template = Array("/tmp/9p-mount-test-XXXXXX\0".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        base = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        directory = try TemporaryDirectory()
+        let base = directory.path
         for name in ["export", "mount"] { unsafe _ = mkdir(base + "/" + name, 0o755) }
         server = try ServedDirectory.start(kind, base)
         let socket = base + "/socket"
@@ -45,11 +46,8 @@ final class ServedDirectory: Sendable {
     }
 
     deinit {
-        // What the mount's own end should have done already.
-        if isMounted { try? FUSEDevice.detach(mountPoint) }
         server.signal(SIGKILL)
         _ = try? server.exitCode()
-        _ = try? Program("/bin/rm", ["-rf", "--one-file-system", base], in: "/tmp").exitCode()
     }
 
     var isMounted: Bool {

@@ -3,6 +3,7 @@ import LinuxSystem
 import NineP
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import NinePServer
@@ -113,12 +114,16 @@ struct FlowTests {
     func flushRunning() throws {
         signal(SIGIO, SIG_IGN)
         // A write lease holds up everybody's open until its holder lets go: a request that is surely running.
-        let file = try FileDescriptor.open(FilePath(bench.tree.path + "/file"), .readWrite)
-        try #require(fcntl(file.rawValue, 1024, CInt(F_WRLCK)) == 0)
+        let file = try FileDescriptor.open(
+            FilePath(bench.tree.path + "/file"), .readWrite, options: .closeOnExec)
+        // A process that another test is starting may have the file open for a moment, as this one had.
+        try eventually("a write lease") { fcntl(file.rawValue, 1024, CInt(F_WRLCK)) == 0 }
         submit(.walk(0, to: 1, ["file"]), 9)
         _ = events(1)
         submit(.lopen(fid: 1, flags: .readOnly), 1)
-        while session.state.withLock({ $0.jobs[NineP.Tag(rawValue: 1)]?.stage }) != .running { sched_yield() }
+        try eventually("the open is running") {
+            session.state.withLock { $0.jobs[NineP.Tag(rawValue: 1)]?.stage } == .running
+        }
         submit(.flush(oldTag: NineP.Tag(rawValue: 1)), 2)
         submit(.flush(oldTag: NineP.Tag(rawValue: 2)), 3)
         submit(.flush(oldTag: NineP.Tag(rawValue: 1)), 4)
@@ -206,7 +211,7 @@ struct FlowTests {
         submit(.mkdir(0, "never"), 1)
         session.end()
         obstacle.letGo()
-        while session.fids.count > 0 { sched_yield() }
+        try eventually("every fid is gone") { session.fids.count == 0 }
         obstructed().letGo()
         #expect(!bench.tree.exists("never"))
         #expect(sink.soFar.count == begun)

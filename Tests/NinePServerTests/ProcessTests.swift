@@ -3,6 +3,7 @@ import LinuxSystem
 import NineP
 import NinePServer
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The command itself, as somebody would run it.
@@ -27,7 +28,7 @@ final class ServerProcess {
     init(_ arguments: [String], startedBy prefix: [String] = []) throws {
         outputPath = "/tmp/9p-server-output-\(getpid())-\(UInt64.random(in: 0 ... .max))"
         output = try FileDescriptor.open(
-            FilePath(outputPath), .readWrite, options: [.create, .exclusiveCreate],
+            FilePath(outputPath), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
             permissions: [.ownerReadWrite])
         let words = prefix + [ServerProcess.program] + arguments
         process = try SpawnedProcess(words[0], Array(words.dropFirst()), output: output.rawValue)
@@ -49,19 +50,13 @@ final class ServerProcess {
 
     /// Waits until it has said that it serves.
     func waitUntilServing() throws {
-        let poller = try Poller()
-        try poller.add(process.pollDescriptor, .readable, token: 0)
-        while !printed.contains("serving ") {
-            guard try poller.wait(for: .milliseconds(10)).isEmpty else { throw Errno.noSuchProcess }
+        try eventually("9p-server's word that it serves") {
+            guard process.ending() == nil else { throw Errno.noSuchProcess }
+            return printed.contains("serving ")
         }
     }
 
-    func waitForEnd() throws -> SpawnedProcess.Ending? {
-        let poller = try Poller()
-        try poller.add(process.pollDescriptor, .readable, token: 0)
-        guard try !poller.wait(for: .seconds(20)).isEmpty else { throw Errno.timedOut }
-        return process.ending()
-    }
+    func waitForEnd() throws -> SpawnedProcess.Ending { try process.waitForEnding() }
 }
 
 @Suite("the command 9p-server")

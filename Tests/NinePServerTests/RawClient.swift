@@ -2,9 +2,10 @@ import Glibc
 import LinuxSystem
 public import NineP
 import SystemPackage
+import TestSupport
 import Testing
 
-/// A client that sends exactly the frames it is told to, and waits no longer than ten seconds for anything.
+/// A client that sends exactly the frames it is told to, and waits no longer than the hang guard for anything.
 /// One thread may send while another receives.
 final class RawClient: @unchecked Sendable {
     private let stream: ByteStream
@@ -12,7 +13,7 @@ final class RawClient: @unchecked Sendable {
 
     init(to path: String) throws { stream = try ByteStream.connected(to: path) }
 
-    func send(bytes: [UInt8]) throws { try stream.write(bytes, within: .seconds(10)) }
+    func send(bytes: [UInt8]) throws { try stream.write(bytes, within: HangGuard.limit) }
     func send(_ request: Request, tag: UInt16) throws {
         try send(bytes: request.encoded(tag: NineP.Tag(rawValue: tag)))
     }
@@ -35,7 +36,7 @@ final class RawClient: @unchecked Sendable {
     private func readSome() throws -> ArraySlice<UInt8>? {
         var part = [UInt8](repeating: 0, count: 1 << 16)
         do throws(Errno) {
-            let count = try stream.read(into: &part, from: 0, within: .seconds(10))
+            let count = try stream.read(into: &part, from: 0, within: HangGuard.limit)
             return count > 0 ? part[..<count] : nil
         } catch {
             guard error == .connectionReset else { throw error }

@@ -4,6 +4,7 @@ import Logging
 import NineP
 import NinePServer
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A real server on a real socket in this process, with a directory of its own to serve.
@@ -75,13 +76,13 @@ struct TestDirectory {
 
     func write(_ text: String, to name: String) throws {
         let file = try FileDescriptor.open(
-            FilePath(path + "/" + name), .writeOnly, options: [.create, .truncate],
+            FilePath(path + "/" + name), .writeOnly, options: [.create, .truncate, .closeOnExec],
             permissions: [.ownerReadWrite, .groupRead, .otherRead])
         try file.closeAfter { _ = try file.writeAll(text.utf8) }
     }
 
     func read(_ name: String) throws -> String {
-        let file = try FileDescriptor.open(FilePath(path + "/" + name), .readOnly)
+        let file = try FileDescriptor.open(FilePath(path + "/" + name), .readOnly, options: .closeOnExec)
         return try file.closeAfter {
             var bytes = [UInt8](repeating: 0, count: 1 << 16)
             let count = try unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(into: $0) }
@@ -113,24 +114,17 @@ struct TestDirectory {
 func run(_ program: String, _ arguments: [String]) throws -> (code: CInt, output: String) {
     let path = "/tmp/9p-output-\(getpid())-\(UInt64.random(in: 0 ... .max))"
     let file = try FileDescriptor.open(
-        FilePath(path), .readWrite, options: [.create, .exclusiveCreate], permissions: [.ownerReadWrite])
+        FilePath(path), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
+        permissions: [.ownerReadWrite])
     defer {
         unsafe unlink(path)
         try? file.close()
     }
     let process = try SpawnedProcess(program, arguments, output: file.rawValue)
-    let poller = try Poller()
-    try poller.add(process.pollDescriptor, .readable, token: 0)
-    while true {
-        guard try !poller.wait(for: .seconds(60)).isEmpty else {
-            process.killAndWait()
-            throw Errno.timedOut
-        }
-        guard case .exited(let code)? = process.ending() else { continue }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = try unsafe bytes.withUnsafeMutableBytes {
-            try unsafe file.read(fromAbsoluteOffset: 0, into: $0)
-        }
-        return (code, String(decoding: bytes[..<count], as: UTF8.self))
+    guard case .exited(let code) = try process.waitForEnding() else { throw Errno.interrupted }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = try unsafe bytes.withUnsafeMutableBytes {
+        try unsafe file.read(fromAbsoluteOffset: 0, into: $0)
     }
+    return (code, String(decoding: bytes[..<count], as: UTF8.self))
 }

@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 @Suite("Batch")
 struct BatchTests {
     private func batch(_ lines: String..., options: [String] = []) async throws -> Command.Result {
-        let scratch = try ScratchDirectory()
+        let scratch = try TemporaryDirectory()
         try scratch.write(lines.joined(separator: "\n"), to: "batch")
         return try await Command.run(options + ["-b", scratch.file("batch")])
     }

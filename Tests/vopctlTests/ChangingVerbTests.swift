@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Through a mounted tree, as people use it.
@@ -74,7 +75,7 @@ struct ChangingVerbTests {
             _ = try await run("link add ep0")
             _ = try await run("device add ep0/d tag=t")
             let before = tree.log.lines.count
-            let file = try ScratchDirectory()
+            let file = try TemporaryDirectory()
             try file.write([9, 8, 7, 6] as [UInt8], to: "config")
             #expect(try await run("device set ep0/d tag=x type=2 config.bin=01:02ff00").status == 0)
             #expect(try await run("device set ep0/d config.bin=@\(file.file("config"))").status == 0)

@@ -1,7 +1,6 @@
 import FoundationEssentials
-import Glibc
 import LinuxSystem
-import SystemPackage
+import TestSupport
 
 /// The built `vopctl`, run as anybody runs it.
 enum Command {
@@ -30,7 +29,7 @@ enum Command {
     }
 
     static func run(_ arguments: [String], input: String = "/dev/null") async throws -> Result {
-        let scratch = try ScratchDirectory()
+        let scratch = try TemporaryDirectory()
         let out = scratch.file("out")
         let err = scratch.file("err")
         let process = try SpawnedProcess(
@@ -40,15 +39,10 @@ enum Command {
                 "out=$1 err=$2 in=$3; shift 3; XDG_RUNTIME_DIR=/nonexistent exec \"$@\" >\"$out\" 2>\"$err\" <\"$in\"",
                 "sh", out, err, input, "/usr/bin/env", "-u", "COLUMNS", program,
             ] + arguments, output: 2)
-        let deadline = ContinuousClock.now + .seconds(120)
-        var ending = process.ending()
-        while ending == nil, ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(5))
-            ending = process.ending()
-        }
-        guard case .exited(let status) = ending else {
-            process.killAndWait()
-            throw Unfinished(command: arguments.joined(separator: " "))
+        defer { process.killAndWait() }
+        try await eventually("the end of \(arguments)") { process.ending() != nil }
+        guard case .exited(let status) = process.ending() else {
+            throw Killed(command: arguments.joined(separator: " "))
         }
         let output = try ValueFile(reading: out).contents()
         return Result(
@@ -56,7 +50,7 @@ enum Command {
             complaint: String(decoding: try ValueFile(reading: err).contents(), as: UTF8.self))
     }
 
-    struct Unfinished: Error {
+    struct Killed: Error {
         let command: String
     }
 }
@@ -95,35 +89,6 @@ enum JSON: Decodable, Equatable {
     subscript(index: Int) -> JSON? {
         guard case .array(let values) = self, values.indices.contains(index) else { return nil }
         return values[index]
-    }
-}
-
-/// A directory of a test's own, gone with it.
-final class ScratchDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/vopctl-test-XXXXXX\0".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
-        path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { "\(path)/\(name)" }
-
-    /// Makes a file, and the directories above it.
-    func write(_ bytes: [UInt8], to name: String) throws {
-        let place = file(name)
-        let directory = String(place[..<(place.lastIndex(of: "/") ?? place.endIndex)])
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        try Data(bytes).write(to: URL(filePath: place))
-    }
-
-    func write(_ text: String, to name: String) throws { try write(Array("\(text)\n".utf8), to: name) }
-
-    func text(_ name: String) throws -> String {
-        String(decoding: try ValueFile(reading: file(name)).contents(), as: UTF8.self)
     }
 }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @Suite("Grammar")
@@ -38,7 +39,7 @@ struct GrammarTests {
             (["help", "frobnicate"], "link, page, device, queue, driver, monitor"),
         ])
     func refused(words: [String], says: String) async throws {
-        let scratch = try ScratchDirectory()
+        let scratch = try TemporaryDirectory()
         try scratch.write("host 0", to: "version")
         let result = try await Command.run(words + ["--tree", scratch.path])
         #expect(result.status == 1)

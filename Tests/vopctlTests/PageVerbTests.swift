@@ -1,10 +1,11 @@
 import DevicePage
 import LinuxSystem
+import TestSupport
 import Testing
 
 /// A link directory with a page, and everything else a link shows.
-private func treeWithPage(_ page: [UInt8], side: String = "host") throws -> ScratchDirectory {
-    let tree = try ScratchDirectory()
+private func treeWithPage(_ page: [UInt8], side: String = "host") throws -> TemporaryDirectory {
+    let tree = try TemporaryDirectory()
     try tree.write("\(side) 0.1.0", to: "version")
     try tree.write("up", to: "links/ep0/state")
     try tree.write(page, to: "links/ep0/page.bin")

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 /// Both sides of one link as their trees show them, in ordinary files.
-private func makeTree(_ side: String) throws -> ScratchDirectory {
-    let tree = try ScratchDirectory()
+private func makeTree(_ side: String) throws -> TemporaryDirectory {
+    let tree = try TemporaryDirectory()
     try tree.write("\(side) 0.1.0", to: "version")
     let link = [
         "kind": "shm", "socket": "/run/vop/ep0.sock", "up": "1", "state": "up", "window_bytes": "67108864",

@@ -3,6 +3,7 @@ import FUSEMount
 import LinuxSystem
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// A control tree of a scripted daemon, mounted: links and devices can be made in it, and it refuses as told.
 ///
@@ -11,7 +12,7 @@ import SystemPackage
 ///   devices/<name>/      mkdir; rmdir refused of "held"; type   tag   published (needs a tag)   driver   reset
 /// ```
 final class ServedTree: Sendable {
-    private let directory: ScratchDirectory
+    private let directory: TemporaryDirectory
     private let session: Mutex<FUSESession>
     private let thread: Mutex<Thread?>
     let log: WriteLog
@@ -19,7 +20,7 @@ final class ServedTree: Sendable {
     var path: String { directory.path }
 
     init(side: String = "host") throws {
-        let directory = try ScratchDirectory()
+        let directory = try TemporaryDirectory()
         let log = WriteLog()
         let tree = ScriptedDaemon(side, log).tree
         let session = try FUSESession(

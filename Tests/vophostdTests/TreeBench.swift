@@ -4,6 +4,7 @@ import LinuxSystem
 import SharedMemory
 import Synchronization
 import SystemPackage
+import TestSupport
 import VOPGuest
 import VOPHost
 import Virtio
@@ -80,9 +81,9 @@ final class TreeBench {
 
     /// Runs both sides, sleeping as a loop would, until `condition` holds.
     ///
-    /// - Returns: false when it did not within ten seconds.
+    /// - Returns: false when it did not within the hang guard.
     func run(until condition: () throws -> Bool) throws -> Bool {
-        let end = ContinuousClock.now.advanced(by: .seconds(10))
+        let end = ContinuousClock.now + HangGuard.limit
         let poller = try Poller()
         try poller.add(backend.pollDescriptor, .readable, token: 0)
         try poller.add(guest.pollDescriptor, .readable, token: 1)

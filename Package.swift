@@ -180,6 +180,23 @@ let package = Package(
                 "TestSupport", "VOPGuest", "Virtqueue", "Links", "SharedMemory", "Virtio", "LinuxSystem",
                 "vophostd", system,
             ], swiftSettings: swift),
+        // What fuzzers run; the ordinary tests run each on its corpus.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "DevicePage", "Virtqueue", "CopyFile", "NineP", "NinePServer", "NinePClient", "ControlTree", "Links",
+                "SharedMemory", "Virtio", "LinuxSystem", logging, system,
+            ], path: "Tests/FuzzTargets", swiftSettings: swift),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets"], resources: [.copy("corpus")], swiftSettings: swift),
     ],
     cLanguageStandard: .c11
 )
+
+// A program whose `main` is libFuzzer's, so it links under `--sanitize=fuzzer` alone: `tools/fuzz` asks for it.
+if Context.environment["VOP_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "vop-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzEntry",
+            swiftSettings: swift + [.unsafeFlags(["-parse-as-library"])]))
+}

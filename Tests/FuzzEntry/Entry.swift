@@ -6,8 +6,7 @@ private let target: FuzzTarget = {
     let name = unsafe getenv("VOP_FUZZ_TARGET").map { unsafe String(cString: $0) } ?? ""
     guard let target = FuzzTarget.named(name) else {
         let known = FuzzTarget.all.map(\.name).joined(separator: ", ")
-        unsafe fputs("VOP_FUZZ_TARGET is '\(name)'; allowed are \(known)\n", stderr)
-        exit(2)
+        fatalError("VOP_FUZZ_TARGET is '\(name)'; allowed are \(known)")
     }
     return target
 }()

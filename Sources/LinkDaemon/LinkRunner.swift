@@ -73,7 +73,12 @@ final class LinkRunner: Sendable {
             let view = LinkView(link)
             view.refresh(from: link)
             callbacks.began(view)
-            return try serve(link, side, session, view)
+            do {
+                return try serve(link, side, session, view)
+            } catch {
+                letGo(of: side)
+                throw error
+            }
         } catch let error as MountError {
             return Refusal(error.errno, "its devices could not be mounted: \(error)")
         } catch let error as LinkError {
@@ -117,6 +122,27 @@ final class LinkRunner: Sendable {
         return isMounted
             ? nil : Refusal(.ioError, "somebody unmounted its devices directory; bring it up again")
     }
+
+    /// After its loop failed: what a side has started, as data mounts, ends all the same, within `letGoLimit`.
+    private func letGo(of side: any LinkSide) {
+        side.shutDown()
+        let end = ContinuousClock.now + Self.letGoLimit
+        do {
+            let poller = try Poller()
+            try poller.add(side.pollDescriptor, .readable, token: 0)
+            while !side.isShutDown && .now < end {
+                try poller.wait(for: max(.zero, min(side.nextDeadline ?? end, end) - .now)) { _ in }
+                try side.service()
+            }
+        } catch {
+            reporter.log.error("link \(plan.name): letting go of its devices failed too: \(error)")
+        }
+        if !side.isShutDown {
+            reporter.log.error("link \(plan.name): not all of its devices let go; look for processes it left")
+        }
+    }
+
+    private static let letGoLimit = Duration.seconds(30)
 }
 
 extension LinkError {

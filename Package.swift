@@ -184,11 +184,13 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "DevicePage", "Virtqueue", "CopyFile", "NineP", "NinePServer", "NinePClient", "ControlTree", "Links",
+                "DevicePage", "Virtqueue", "CopyFile", "NineP", "NinePServer", "NinePClient", "ControlTree",
+                "Links",
                 "SharedMemory", "Virtio", "LinuxSystem", logging, system,
             ], path: "Tests/FuzzTargets", swiftSettings: swift),
         .testTarget(
-            name: "FuzzTests", dependencies: ["FuzzTargets"], resources: [.copy("corpus")], swiftSettings: swift),
+            name: "FuzzTests", dependencies: ["FuzzTargets"], resources: [.copy("corpus")],
+            swiftSettings: swift),
     ],
     cLanguageStandard: .c11
 )

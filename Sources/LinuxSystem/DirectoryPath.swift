@@ -9,7 +9,7 @@ public enum DirectoryPath {
         guard let stream = unsafe opendir(path) else { throw Errno(rawValue: errno) }
         defer { unsafe _ = closedir(stream) }
         var names: [String] = []
-        while let name = unsafe nextName(in: stream) {
+        while let name = try unsafe nextName(in: stream) {
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
@@ -17,8 +17,13 @@ public enum DirectoryPath {
 
     /// SAFETY: an entry's name is copied before the next is read.
     @unsafe
-    private static func nextName(in stream: OpaquePointer) -> String? {
-        guard let entry = unsafe readdir(stream) else { return nil }
+    private static func nextName(in stream: OpaquePointer) throws(Errno) -> String? {
+        // The end and a failure look alike but for errno; and half a directory must not pass for a whole one.
+        errno = 0
+        guard let entry = unsafe readdir(stream) else {
+            guard errno == 0 else { throw Errno(rawValue: errno) }
+            return nil
+        }
         return unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
             unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }

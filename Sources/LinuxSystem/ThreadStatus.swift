@@ -1,5 +1,4 @@
 import Glibc
-import SystemPackage
 
 /// What /proc says of some thread of the machine's.
 public struct ThreadStatus: Sendable, Hashable {
@@ -10,7 +9,10 @@ public struct ThreadStatus: Sendable, Hashable {
 
     /// `nil` when there is no such thread (any more), or /proc does not show it.
     public init?(of thread: CInt) {
-        guard thread > 0, let text = ThreadStatus.read("/proc/\(thread)/status") else { return nil }
+        guard thread > 0, let bytes = try? ValueFile(reading: "/proc/\(thread)/status").contents() else {
+            return nil
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
         var groups: [UInt32] = []
         var isBeingKilled = false
         for line in text.split(separator: "\n") {
@@ -24,18 +26,5 @@ public struct ThreadStatus: Sendable, Hashable {
             }
         }
         (self.groups, self.isBeingKilled) = (groups, isBeingKilled)
-    }
-
-    private static func read(_ path: String) -> String? {
-        var bytes = [UInt8](repeating: 0, count: 8192)
-        guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else {
-            return nil
-        }
-        defer { _ = try? file.close() }
-        // SAFETY: the array's own storage, borrowed for the call with its own count.
-        guard let count = try? unsafe bytes.withUnsafeMutableBytes({ try unsafe file.read(into: $0) }) else {
-            return nil
-        }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 }

@@ -41,8 +41,8 @@ public struct AddressSpace: Sendable {
 
     public init() {}
 
-    /// - Throws: `.meeting` when the range is empty, contains zero, wraps, or overlaps one already there. Costs
-    ///   the meeting, since ranges are announced there.
+    /// - Throws: `.meeting` when a range is empty, contains zero, or overlaps another, `.rangeWraps` when it wraps.
+    ///   Each costs the meeting, since ranges are announced there.
     public init(_ placements: [Placement]) throws(PeerViolation) {
         for placement in placements { try add(placement) }
     }

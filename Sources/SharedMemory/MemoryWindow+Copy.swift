@@ -36,6 +36,7 @@ extension MemoryWindow {
     public func bytes(at offset: Int, byteCount: Int) -> [UInt8] {
         requireRange(offset, byteCount)
         crossing?.countRead(byteCount)
+        // SAFETY: the window's range was checked; the array has room for `byteCount` bytes and gets so many.
         return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, filled in
             if let target = buffer.baseAddress { unsafe copyOut(offset, target, byteCount) }
             filled = byteCount
@@ -48,11 +49,9 @@ extension MemoryWindow {
     /// Zeroes a range, in aligned words where this is device memory.
     public func zero(at offset: Int, byteCount: Int) {
         requireRange(offset, byteCount)
-        if isDeviceMemory {
-            for position in offset..<offset &+ byteCount { store8(0, at: position) }
-            return
-        }
+        if isDeviceMemory { return write([UInt8](repeating: 0, count: byteCount), at: offset) }
         crossing?.countWrite(byteCount)
+        // SAFETY: the range was checked against `byteCount`, which is constant, and `owner` keeps it mapped.
         unsafe _ = memset(base + offset, 0, byteCount)
     }
 
@@ -75,6 +74,7 @@ extension MemoryWindow {
         return try unsafe body(UnsafeMutableRawBufferPointer(start: base + offset, count: byteCount))
     }
 
+    // SAFETY: for callers that checked the window's range and brought a target of `count` bytes.
     private func copyOut(_ offset: Int, _ target: UnsafeMutableRawPointer, _ count: Int) {
         if isDeviceMemory {
             unsafe clinux_copy_from_device(target, base + offset, count)

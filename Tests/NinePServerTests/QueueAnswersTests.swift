@@ -94,6 +94,17 @@ struct QueueAnswersTests {
         #expect(next.sent == [[1], [2]])
     }
 
+    @Test("that the device is broken is said to the next daemon when this one did not live to hear it")
+    func brokenAcrossDaemons() {
+        _ = begin(1)
+        port.refuse(with: .disconnected)
+        answers.drop(because: "a test says so")
+        #expect(port.sent.isEmpty)
+        let next = RecordingPort()
+        answers.reopened(next)
+        #expect(next.sent == [[0]])
+    }
+
     @Test("what nobody claims again was completed before, and is forgotten")
     func unclaimed() {
         _ = begin(1, 2)

@@ -55,6 +55,8 @@ final class QueueAnswers: ReplySink {
             state.due = []
             state.expectsRedelivery = !state.chains.isEmpty
         }
+        // "Broken" may be waiting for a daemon to say it to.
+        sendDue()
     }
 
     /// The device was reset or removed: nothing of before is answered any more.
@@ -161,6 +163,8 @@ final class QueueAnswers: ReplySink {
             // Kept: whoever serves the file next may deliver the chains again.
             state.withLock { state in
                 if state.opening == opening { state.port = nil }
+                // The batch without a token is the one that says "broken".
+                if tokens.isEmpty { state.isBroken = true }
             }
         case .some(let error) where tokens.count > 1:
             // One of them spoilt it, from before a reset perhaps. The others shall not suffer.

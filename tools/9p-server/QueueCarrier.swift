@@ -105,11 +105,8 @@ final class QueueCarrier: Sendable {
     /// What one call on this queue may move: the `copy_max` beside the file, where there is one.
     private var callByteCount: Int {
         let place = path.lastIndex(of: "/").map { path[...$0] } ?? ""
-        var text = [UInt8](repeating: 0, count: 32)
-        guard let file = try? FileDescriptor.open(FilePath(place + "copy_max"), .readOnly),
-            let count = try? OwnedDescriptor(owning: file.rawValue).readNext(into: &text),
-            let stated = Int(
-                String(decoding: text[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+        guard let text = try? ValueFile(reading: place + "copy_max").read(at: 0),
+            let stated = Int(String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
         else { return CopyLimits.callByteCount }
         return min(max(stated, CopyLimits.readMinimum), CopyLimits.callByteCount)
     }

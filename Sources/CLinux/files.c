@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "clinux_files.h"
+#include "clinux_records.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,10 +69,10 @@ ssize_t clinux_current_path(int descriptor, char *path, size_t capacity) {
     ANSWER(readlink(magic_link(descriptor).path, path, capacity));
 }
 
-int clinux_status_of(int descriptor, struct clinux_status *status) {
+static int status_at(int directory, const char *name, struct clinux_status *status) {
     struct statx s;
     int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (statx(descriptor, "", flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &s) < 0) return -errno;
+    if (statx(directory, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &s) < 0) return -errno;
     *status = (struct clinux_status){
         .inode = s.stx_ino, .size = s.stx_size, .blocks = s.stx_blocks,
         .device = makedev(s.stx_dev_major, s.stx_dev_minor), .mount = s.stx_mnt_id,
@@ -85,6 +86,12 @@ int clinux_status_of(int descriptor, struct clinux_status *status) {
         .append_only = (s.stx_attributes & STATX_ATTR_APPEND) != 0,
     };
     return 0;
+}
+
+int clinux_status_of(int descriptor, struct clinux_status *status) { return status_at(descriptor, "", status); }
+
+int clinux_status_in(int directory, const char *name, struct clinux_status *status) {
+    return *name == 0 ? -ENOENT : status_at(directory, name, status);
 }
 
 int clinux_statistics_of(int descriptor, struct clinux_statistics *statistics) {

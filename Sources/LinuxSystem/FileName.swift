@@ -15,6 +15,8 @@ public struct FileName: Hashable, Sendable {
         else { throw .invalidArgument }
         terminated = Array(terminating: bytes)
     }
+
+    public var bytes: [UInt8] { terminated.dropLast().map { UInt8(bitPattern: $0) } }
 }
 
 extension [CChar] {
@@ -37,4 +39,6 @@ public struct KernelText: Sendable {
         guard !bytes.isEmpty, !bytes.contains(0) else { throw .invalidArgument }
         terminated = Array(terminating: bytes)
     }
+
+    public var bytes: [UInt8] { terminated.dropLast().map { UInt8(bitPattern: $0) } }
 }

@@ -59,6 +59,16 @@ public struct Accounts: Sendable {
         return try .of(user: user)
     }
 
+    /// Whom a session of an earlier process acted as, when it was attached as `user`.
+    ///
+    /// - Throws: `EPERM` when this process cannot be that user.
+    func identity(resumed user: UInt32) throws(Errno) -> UserIdentity {
+        if user == squashIdentity.user, squash != .none { return squashIdentity }
+        if user == ofProcess.user { return try becomesUsers ? .of(user: user) : ofProcess }
+        guard becomesUsers else { throw .notPermitted }
+        return try .of(user: user)
+    }
+
     private func number(of name: Name) throws(Errno) -> UInt32 {
         // An ordinary user's own server has one user only: a client that names nobody means that one.
         if name.isEmpty, !becomesUsers { return ofProcess.user }

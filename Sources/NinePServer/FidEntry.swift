@@ -20,9 +20,11 @@ enum FidState: Sendable {
     case path(Node)
     case open(Node, OpenFile)
     /// The value of an attribute, or the list of names, as it was at xattrwalk.
-    case xattrValue([UInt8])
+    case xattrValue(Node, [UInt8])
     /// The value of an attribute on its way in, applied at clunk.
     case xattrChange(XattrChange)
+    /// It was another process's, and its file cannot be reached any more.
+    case lost
 }
 
 /// The value of an extended attribute that is being written.
@@ -40,16 +42,26 @@ final class FidEntry: Sendable {
     let serial: UInt64
     let attachment: Attachment
     private let state: Mutex<FidState>
+    /// Where its file was when it was last seen there, beneath the export: for finding it again in another process.
+    private let lastPath: Mutex<[UInt8]?>
     /// Whether a lock was ever taken through it.
     let tookLocks = Atomic(false)
 
     private static let lastSerial = Atomic<UInt64>(0)
 
-    init(_ attachment: Attachment, _ state: FidState) {
+    init(_ attachment: Attachment, _ state: FidState, path: [UInt8]?) {
         serial = FidEntry.lastSerial.add(1, ordering: .relaxed).newValue
         self.attachment = attachment
         self.state = Mutex(state)
+        lastPath = Mutex(path)
     }
+
+    var path: [UInt8]? { lastPath.withLock { $0 } }
+
+    /// The path of `name` in the directory it names.
+    func path(of name: FileName) -> [UInt8]? { path?.appending(name: name.bytes) }
+
+    func moved(to path: [UInt8]?) { lastPath.withLock { $0 = path } }
 
     var current: FidState { state.withLock { $0 } }
 
@@ -62,6 +74,7 @@ final class FidEntry: Sendable {
         switch current {
         case .path(let node), .open(let node, _): return node
         case .xattrValue, .xattrChange: throw .badFileDescriptor
+        case .lost: throw .staleNFSFileHandle
         }
     }
 
@@ -69,14 +82,20 @@ final class FidEntry: Sendable {
     ///
     /// - Throws: `EBADF`
     func unopenedNode() throws(Errno) -> Node {
-        guard case .path(let node) = current else { throw .badFileDescriptor }
-        return node
+        switch current {
+        case .path(let node): return node
+        case .open, .xattrValue, .xattrChange: throw .badFileDescriptor
+        case .lost: throw .staleNFSFileHandle
+        }
     }
 
     /// - Throws: `EBADF` when not open.
     func openFile() throws(Errno) -> (node: Node, file: OpenFile) {
-        guard case .open(let node, let file) = current else { throw .badFileDescriptor }
-        return (node, file)
+        switch current {
+        case .open(let node, let file): return (node, file)
+        case .path, .xattrValue, .xattrChange: throw .badFileDescriptor
+        case .lost: throw .staleNFSFileHandle
+        }
     }
 
     /// The directory it names, open or not, in which names may be changed.
@@ -112,8 +131,8 @@ final class FidEntry: Sendable {
     /// How many bytes of attributes it holds in memory.
     var xattrByteCount: Int {
         switch current {
-        case .path, .open: 0
-        case .xattrValue(let value): value.count
+        case .path, .open, .lost: 0
+        case .xattrValue(_, let value): value.count
         case .xattrChange(let change): change.byteCount
         }
     }

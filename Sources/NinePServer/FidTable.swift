@@ -78,4 +78,17 @@ final class FidTable: Sendable {
     }
 
     var count: Int { contents.withLock { $0.entries.count } }
+
+    /// Tells every fid of `export` whose file was at `old`, or beneath it, that it is at `new`; those it concerned.
+    func renamePaths(in export: Export, from old: [UInt8], to new: [UInt8]) -> [(Fid, FidEntry)] {
+        let all = contents.withLock { $0.entries }
+        return all.compactMap { fid, entry in
+            guard entry.attachment.export === export, let path = entry.path?.renamed(from: old, to: new)
+            else {
+                return nil
+            }
+            entry.moved(to: path)
+            return (fid, entry)
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import LinuxSystem
+import NineP
 import Synchronization
 import SystemPackage
 
@@ -11,6 +12,7 @@ final class FileLocks: @unchecked Sendable {
     struct Held {
         let owner: LockOwner
         let fidSerial: UInt64
+        let fid: Fid
         let kind: RangeLock.Kind
         let start: Int64
         /// The last byte; the largest there is for "to the end".
@@ -23,7 +25,7 @@ final class FileLocks: @unchecked Sendable {
         func overlaps(_ lock: RangeLock) -> Bool { start <= lock.last && lock.start <= last }
 
         func part(from start: Int64, to last: Int64) -> Held {
-            Held(owner: owner, fidSerial: fidSerial, kind: kind, start: start, last: last)
+            Held(owner: owner, fidSerial: fidSerial, fid: fid, kind: kind, start: start, last: last)
         }
     }
 
@@ -58,8 +60,8 @@ final class FileLocks: @unchecked Sendable {
             let before = held.count
             carve(lock, of: holder.owner)
             var new = Held(
-                owner: holder.owner, fidSerial: holder.fidSerial, kind: lock.kind, start: lock.start,
-                last: lock.last)
+                owner: holder.owner, fidSerial: holder.fidSerial, fid: holder.fid, kind: lock.kind,
+                start: lock.start, last: lock.last)
             // Neighbours of the same kind become one.
             held.removeAll { other in
                 guard other.owner == new.owner, other.fidSerial == new.fidSerial, other.kind == new.kind
@@ -88,7 +90,8 @@ final class FileLocks: @unchecked Sendable {
             forgetIdleOwner(owner)
         }
 
-        mutating func releaseAll(heldThrough fidSerial: UInt64, quota: LockQuota) {
+        /// - Returns: the owners that held something.
+        mutating func releaseAll(heldThrough fidSerial: UInt64, quota: LockQuota) -> Set<LockOwner> {
             let released = held.filter { $0.fidSerial == fidSerial }
             held.removeAll { $0.fidSerial == fidSerial }
             quota.add(-released.count)
@@ -97,7 +100,9 @@ final class FileLocks: @unchecked Sendable {
                 // What the kernel will not split off goes with the owner's description.
                 try? descriptions[old.owner]?.description.setLock(lock)
             }
-            for owner in Set(released.map(\.owner)) { forgetIdleOwner(owner) }
+            let owners = Set(released.map(\.owner))
+            for owner in owners { forgetIdleOwner(owner) }
+            return owners
         }
 
         /// Closes the description of an owner that holds nothing any more.

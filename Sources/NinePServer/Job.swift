@@ -20,6 +20,9 @@ final class Job: Work, @unchecked Sendable {
     let token: UInt64
     /// The most bytes its reply may have.
     let replyCapacity: Int
+    /// An earlier delivery of it may have been carried out.
+    let isRedelivered: Bool
+    private let frame: [UInt8]
     let uses: [FidUse]
     /// What it counts for in the client's share of memory.
     let cost: Int
@@ -29,14 +32,21 @@ final class Job: Work, @unchecked Sendable {
     /// Tflush requests that are answered right after this one.
     var flushers: [Job] = []
 
-    init(_ session: NinePSession, _ tag: Tag, _ request: Request, _ origin: FrameOrigin, cost: Int) {
+    init(
+        _ session: NinePSession, _ tag: Tag, _ request: Request, _ origin: FrameOrigin, frame: [UInt8],
+        cost: Int
+    ) {
         (self.session, self.tag, self.request) = (session, tag, request)
-        (token, replyCapacity) = (origin.token, origin.replyCapacity)
+        (token, replyCapacity, isRedelivered) = (origin.token, origin.replyCapacity, origin.isRedelivered)
+        self.frame = frame
         uses = request.fidUses
         self.cost = cost
     }
 
     func run(on worker: Worker) { session.run(self, on: worker) }
+
+    /// Tells it from other requests that may come with the same token.
+    var frameSum: UInt64 { JournalChecksum.of(frame[...]) }
 }
 
 /// What a carrier says of a frame it hands over.
@@ -45,8 +55,10 @@ public struct FrameOrigin: Sendable {
     public var token: UInt64
     /// The most bytes the reply may have, whatever msize is.
     public var replyCapacity: Int
+    /// It was delivered before, perhaps to another process, and not answered.
+    public var isRedelivered: Bool
 
-    public init(token: UInt64 = 0, replyCapacity: Int = .max) {
-        (self.token, self.replyCapacity) = (token, replyCapacity)
+    public init(token: UInt64 = 0, replyCapacity: Int = .max, isRedelivered: Bool = false) {
+        (self.token, self.replyCapacity, self.isRedelivered) = (token, replyCapacity, isRedelivered)
     }
 }

@@ -25,6 +25,7 @@ final class LockQuota: Sendable {
 struct LockHolder: Sendable {
     let owner: LockOwner
     let fidSerial: UInt64
+    let fid: Fid
     let quota: LockQuota
 }
 
@@ -82,7 +83,13 @@ final class LockTable: Sendable {
         }
     }
 
-    func releaseAll(on node: Node, heldThrough fidSerial: UInt64, quota: LockQuota) {
+    /// What an owner holds of a file.
+    func held(by owner: LockOwner, on node: Node) -> [FileLocks.Held] {
+        withLocks(of: node) { locks in locks.held.filter { $0.owner == owner } }
+    }
+
+    /// - Returns: the owners that held something.
+    func releaseAll(on node: Node, heldThrough fidSerial: UInt64, quota: LockQuota) -> Set<LockOwner> {
         withLocks(of: node) { $0.releaseAll(heldThrough: fidSerial, quota: quota) }
     }
 

@@ -1,5 +1,6 @@
 public import Logging
 import NineP
+import Synchronization
 public import SystemPackage
 
 /// Serves directories over 9P2000.L to any number of sessions, whatever carries their frames.
@@ -11,6 +12,14 @@ public final class NinePServer: Sendable {
     let pool: WorkerPool
     let qids = QidMap()
     let locks = LockTable()
+    let turns = EffectTurns()
+    /// What surviving a crash came to.
+    public let tallies = Tallies()
+    private let sessions = Mutex<[ObjectIdentifier: WeakSession]>([:])
+
+    private struct WeakSession {
+        weak var session: NinePSession?
+    }
 
     /// - Parameter exports: the first also answers to the names "" and "/".
     /// - Precondition: at least one export, no two of one name.
@@ -23,6 +32,15 @@ public final class NinePServer: Sendable {
 
     /// Lets requests in progress finish, then ends the workers. Carriers end their sessions before.
     public func shutDown() { pool.close() }
+
+    /// The sessions whose fids outlive this process.
+    var journaledSessions: [NinePSession] { sessions.withLock { $0.values.compactMap(\.session) } }
+
+    func register(_ session: NinePSession) {
+        sessions.withLock { $0[ObjectIdentifier(session)] = WeakSession(session: session) }
+    }
+
+    func unregister(_ session: ObjectIdentifier) { sessions.withLock { $0[session] = nil } }
 
     /// - Throws: `ENOENT`: names are compared as they are, never as paths.
     func export(named tree: Name) throws(Errno) -> Export {

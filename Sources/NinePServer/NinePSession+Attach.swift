@@ -39,7 +39,7 @@ extension NinePSession {
             throw error
         }
         let qid = try server.qids.qid(of: export.root)
-        try fids.insert(FidEntry(Attachment(export, as: identity), .path(export.root)), as: fid)
+        try fids.insert(FidEntry(Attachment(export, as: identity), .path(export.root), path: []), as: fid)
         logger.info("attached", metadata: ["user": "\(identity.user)", "export": "\(export.name)"])
         return .attach(qid: qid)
     }
@@ -49,23 +49,26 @@ extension NinePSession {
         if newFid != fid { try fids.requireUnused(newFid) }
         // An open directory may be walked from, but not to.
         var node = try newFid == fid && !names.isEmpty ? entry.unopenedNode() : entry.node()
+        var path = entry.path
         var qids: [Qid] = []
         try worker.act(as: entry.attachment.identity)
         for name in names {
             do throws(Errno) {
                 node = try step(from: node, to: name, in: entry.attachment, on: worker)
                 qids.append(try server.qids.qid(of: node))
+                path = path?.walked(to: name)
             } catch {
                 // The first name's failure is the walk's; a later one's shows in the count, and newFid is untouched.
                 guard !qids.isEmpty else { throw error }
                 return .walk(qids: qids)
             }
         }
-        let walked = FidEntry(entry.attachment, .path(node))
+        let walked = FidEntry(entry.attachment, .path(node), path: path)
         if newFid != fid {
             try fids.insert(walked, as: newFid)
         } else if !names.isEmpty {
             entry.become(.path(node))
+            entry.moved(to: path)
         }
         return .walk(qids: qids)
     }
@@ -101,10 +104,10 @@ extension NinePSession {
     /// The fid is gone whatever becomes of an attribute it was writing.
     func clunk(_ fid: Fid, on worker: Worker) throws(Errno) -> Reply {
         let entry = try fids.remove(fid)
-        releaseLocks(of: entry)
+        releaseLocks(of: entry, on: worker)
         if case .xattrChange(let change) = entry.current {
             try worker.act(as: entry.attachment.identity)
-            try apply(change)
+            try apply(change, entry, on: worker)
         }
         return .clunk
     }
@@ -112,18 +115,29 @@ extension NinePSession {
     /// Unlinks the file where it is now; the fid is gone even if that fails.
     func remove(_ fid: Fid, on worker: Worker) throws(Errno) -> Reply {
         let entry = try fids.remove(fid)
-        releaseLocks(of: entry)
+        releaseLocks(of: entry, on: worker)
+        if worker.request?.isApplied == true { return .remove }
         let node = try entry.node()
         try entry.requireChangeable()
         try worker.act(as: entry.attachment.identity)
         let place = try Place(of: node, in: entry.attachment)
-        try place.directory.descriptor.unlink(place.name, isDirectory: node.kind == .directory)
+        try worker.once(removing(place.name, in: place.directory, place.path, entry)) { () throws(Errno) in
+            try place.directory.descriptor.unlink(place.name, isDirectory: node.kind == .directory)
+        }
         server.qids.noteChange(of: place.directory)
         return .remove
     }
 
     /// Lets go of everything the client had; attributes not yet clunked are dropped.
     func endAllFids(on worker: Worker) {
-        for entry in fids.removeAll() { releaseLocks(of: entry) }
+        for entry in fids.removeAll() { releaseLocks(of: entry, on: worker) }
+    }
+}
+
+extension [UInt8] {
+    /// The path of `name` in the directory of this one, which `..` leads up from, but never out.
+    fileprivate func walked(to name: Name) -> [UInt8] {
+        guard name == ".." else { return appending(name: name.bytes) }
+        return lastIndex(of: UInt8(ascii: "/")).map { Array(self[..<$0]) } ?? []
     }
 }

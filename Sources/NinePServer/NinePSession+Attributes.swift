@@ -34,7 +34,11 @@ extension NinePSession {
             try node.descriptor.changeOwner(user: owner.user, group: owner.group)
         }
         if change.valid.contains(.mode) { try node.descriptor.changeMode(change.mode & 0o7777) }
-        if let size { try resize(entry, node, to: size) }
+        if let size {
+            try worker.once(
+                Effect(.resizing, [(node, record(of: node, entry))], numbers: [UInt64(size)])
+            ) { () throws(Errno) in try resize(entry, node, to: size) }
+        }
         if let times { try node.descriptor.changeTimes(accessed: times.accessed, modified: times.modified) }
         if change.valid == .changeTime { try node.descriptor.changeOwner(user: nil, group: nil) }
         server.qids.noteChange(of: node)

@@ -16,10 +16,11 @@ extension NinePSession {
             var frame = try file.description.read(count: count, at: offset, behind: headerByteCount)
             frame.putReadHeader(.read, tag: job.tag)
             return frame
-        case .xattrValue(let value):
+        case .xattrValue(_, let value):
             let start = Int(min(offset, UInt64(value.count)))
             return Reply.read(data: value[start..<min(value.count, start + count)]).encoded(tag: job.tag)
         case .path, .xattrChange: throw .badFileDescriptor
+        case .lost: throw .staleNFSFileHandle
         }
     }
 
@@ -33,11 +34,41 @@ extension NinePSession {
         case .open(let node, let file):
             guard file.canWrite else { throw .badFileDescriptor }
             guard let offset = Int64(exactly: offset) else { throw .invalidArgument }
-            let count = try file.description.write(data, at: offset)
+            let count =
+                if let request = worker.request {
+                    try append(data, to: file, node, entry, request)
+                } else {
+                    try file.description.write(data, at: offset)
+                }
             server.qids.noteChange(of: node)
             return .write(count: UInt32(count))
-        case .xattrChange: return .write(count: UInt32(try entry.appendXattr(data, at: offset)))
+        case .xattrChange:
+            let count = try entry.appendXattr(data, at: offset)
+            try noteXattrPart(fid, entry)
+            return .write(count: UInt32(count))
         case .path, .xattrValue: throw .badFileDescriptor
+        case .lost: throw .staleNFSFileHandle
+        }
+    }
+
+    /// To the end of the file, once.
+    private func append(
+        _ data: ArraySlice<UInt8>, to file: OpenFile, _ node: Node, _ entry: FidEntry,
+        _ request: JournaledRequest
+    ) throws(Errno) -> Int {
+        let effect = Effect(
+            .appending, [(node, record(of: node, entry))],
+            numbers: [UInt64(data.count), JournalChecksum.of(data)])
+        switch try request.prepare(effect) {
+        case .applied: return data.count
+        case .appliedInPart(let done):
+            // What is there must be the beginning of it, and nothing behind.
+            let end = Int64(try node.descriptor.status().size)
+            let reading = try OpenFile(reopening: node, .readOnly)
+            let there = try reading.description.read(count: done, at: end - Int64(done), behind: 0)
+            guard there.elementsEqual(data.prefix(done)) else { throw .ioError }
+            return done + (try file.description.write(data.dropFirst(done), at: 0))
+        case .notApplied, .undecidable: return try file.description.write(data, at: 0)
         }
     }
 

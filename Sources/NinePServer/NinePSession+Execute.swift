@@ -12,7 +12,7 @@ enum Answer {
 
 extension NinePSession {
     /// Executes `job` and gives the whole reply frame, which fits what the carrier has room for.
-    func execute(_ job: Job, on worker: Worker) -> [UInt8] {
+    func executed(_ job: Job, on worker: Worker) -> [UInt8] {
         logger.trace("request", metadata: ["tag": "\(job.tag.rawValue)", "is": "\(job.request)"])
         do throws(Errno) {
             guard messageSize.load(ordering: .relaxed) > 0 else { throw .protocolError }

@@ -121,6 +121,7 @@ extension NinePSession {
     func renew(_ job: Job, on worker: Worker) {
         endAllFids(on: worker)
         let frame = agree(job)
+        beginJournal()
         let isWanted = state.withLock { state in
             state.forget(job)
             return !state.hasEnded

@@ -9,11 +9,14 @@ extension NinePSession {
         let entry = try fids.entry(fid)
         let node = try lockable(entry)
         let wanted = try RangeLock(lock)
-        let holder = LockHolder(owner: owner(of: lock), fidSerial: entry.serial, quota: lockQuota)
+        let owner = owner(of: lock)
+        let holder = LockHolder(owner: owner, fidSerial: entry.serial, fid: fid, quota: lockQuota)
         entry.tookLocks.store(true, ordering: .relaxed)
-        return try server.locks.set(wanted, on: node, for: holder) { () throws(Errno) in
+        let status = try server.locks.set(wanted, on: node, for: holder) { () throws(Errno) in
             try lockDescription(of: node, entry, worker)
         }
+        if status == .success { worker.request?.lockChanges.append((node, owner)) }
+        return status
     }
 
     func findLock(_ fid: Fid, _ lock: FileLock, on worker: Worker) throws(Errno) -> FileLock {
@@ -35,11 +38,13 @@ extension NinePSession {
             length: UInt64(found.lock.length), processID: found.process, clientID: found.client)
     }
 
-    func releaseLocks(of entry: FidEntry) {
+    func releaseLocks(of entry: FidEntry, on worker: Worker) {
         guard entry.tookLocks.load(ordering: .relaxed), case .open(let node, _) = entry.current else {
             return
         }
-        server.locks.releaseAll(on: node, heldThrough: entry.serial, quota: lockQuota)
+        for owner in server.locks.releaseAll(on: node, heldThrough: entry.serial, quota: lockQuota) {
+            worker.request?.lockChanges.append((node, owner))
+        }
     }
 
     private func lockable(_ entry: FidEntry) throws(Errno) -> Node {
@@ -57,8 +62,12 @@ extension NinePSession {
     private func lockDescription(of node: Node, _ entry: FidEntry, _ worker: Worker) throws(Errno) -> OpenFile
     {
         try worker.actAsServer()
+        return try NinePSession.lockDescription(of: node, entry.attachment.export)
+    }
+
+    static func lockDescription(of node: Node, _ export: Export) throws(Errno) -> OpenFile {
         var modes: [DataAccess] = [.readWrite, .readOnly, .writeOnly]
-        if entry.attachment.export.policy.isReadOnly { modes = [.readOnly] }
+        if export.policy.isReadOnly { modes = [.readOnly] }
         var failure = Errno.permissionDenied
         for mode in modes {
             do throws(Errno) {

@@ -10,19 +10,22 @@ extension NinePSession {
             let target = try KernelText(untrusted: target.bytes, maximumByteCount: 4095)
             let new = NewFile(mode: 0o777, group: group)
             return .symlink(
-                qid: try make(name, in: fid, new, on: worker) { directory, name throws(Errno) in
+                qid: try make(name, .symbolicLink, in: fid, new, on: worker) {
+                    directory, name throws(Errno) in
                     try directory.makeSymbolicLink(name, to: target)
                 })
         case .mkdir(let fid, let name, let mode, let group):
             let new = NewFile(mode: mode, group: group)
             return .mkdir(
-                qid: try make(name, in: fid, new, on: worker) { directory, name throws(Errno) in
+                qid: try make(name, .directory, in: fid, new, on: worker) { directory, name throws(Errno) in
                     try directory.makeDirectory(name, mode: new.permissions)
                 })
         case .mknod(let fid, let name, let mode, let major, let minor, let group):
             try requireAllowedNode(fid, mode: mode)
             return .mknod(
-                qid: try make(name, in: fid, NewFile(mode: mode, group: group), on: worker) {
+                qid: try make(
+                    name, TypeBits(ofNode: mode), in: fid, NewFile(mode: mode, group: group), on: worker
+                ) {
                     directory, name throws(Errno) in
                     try directory.makeNode(name, mode: mode & 0o177777, major: major, minor: minor)
                 })
@@ -37,14 +40,16 @@ extension NinePSession {
     }
 
     private func make(
-        _ name: Name, in fid: Fid, _ new: NewFile, on worker: Worker,
+        _ name: Name, _ type: TypeBits, in fid: Fid, _ new: NewFile, on worker: Worker,
         _ body: (borrowing OwnedDescriptor, FileName) throws(Errno) -> Void
     ) throws(Errno) -> Qid {
         let entry = try fids.entry(fid)
         let directory = try entry.changeableDirectory()
         let name = try FileName(untrusted: name.bytes)
         try worker.act(as: owner(of: new, entry))
-        try body(directory.descriptor, name)
+        try worker.once(making(name, type, in: directory, entry)) { () throws(Errno) in
+            try body(directory.descriptor, name)
+        }
         server.qids.noteChange(of: directory)
         let node = try Node(directory.descriptor.child(name, crossMounts: true))
         try giveGroup(new, to: node, entry)
@@ -71,7 +76,13 @@ extension NinePSession {
         try requireSameExport(entry, file)
         let name = try FileName(untrusted: name.bytes)
         try worker.act(as: entry.attachment.identity)
-        try directory.descriptor.link(name, to: file.node().descriptor)
+        let node = try file.node()
+        let effect = Effect(
+            .linking, [(directory, record(of: directory, entry)), (node, record(of: node, file))],
+            names: [name.bytes])
+        try worker.once(effect) { () throws(Errno) in
+            try directory.descriptor.link(name, to: node.descriptor)
+        }
         server.qids.noteChange(of: directory)
         return .link
     }
@@ -85,7 +96,12 @@ extension NinePSession {
         let name = try FileName(untrusted: name.bytes)
         try worker.act(as: entry.attachment.identity)
         let old = try Place(of: file.node(), in: file.attachment)
-        try old.directory.descriptor.rename(old.name, to: name, in: directory.descriptor)
+        try worker.once(
+            renaming(old.name, in: old.directory, old.path, to: name, in: directory, entry)
+        ) { () throws(Errno) in
+            try old.directory.descriptor.rename(old.name, to: name, in: directory.descriptor)
+        }
+        noteRenamed(old.path.appending(name: old.name.bytes), entry.path(of: name), entry, on: worker)
         server.qids.noteChange(of: old.directory)
         server.qids.noteChange(of: directory)
         return .rename
@@ -101,7 +117,10 @@ extension NinePSession {
             try FileName(untrusted: oldName.bytes), try FileName(untrusted: newName.bytes)
         )
         try worker.act(as: oldEntry.attachment.identity)
-        try old.descriptor.rename(oldName, to: newName, in: new.descriptor)
+        try worker.once(
+            renaming(oldName, in: old, oldEntry.path, to: newName, in: new, newEntry)
+        ) { () throws(Errno) in try old.descriptor.rename(oldName, to: newName, in: new.descriptor) }
+        noteRenamed(oldEntry.path(of: oldName), newEntry.path(of: newName), newEntry, on: worker)
         server.qids.noteChange(of: old)
         server.qids.noteChange(of: new)
         return .renameat
@@ -115,7 +134,9 @@ extension NinePSession {
         guard flags.isSubset(of: .removeDirectory) else { throw .invalidArgument }
         let name = try FileName(untrusted: name.bytes)
         try worker.act(as: entry.attachment.identity)
-        try directory.descriptor.unlink(name, isDirectory: flags.contains(.removeDirectory))
+        try worker.once(removing(name, in: directory, entry.path, entry)) { () throws(Errno) in
+            try directory.descriptor.unlink(name, isDirectory: flags.contains(.removeDirectory))
+        }
         server.qids.noteChange(of: directory)
         return .unlinkat
     }

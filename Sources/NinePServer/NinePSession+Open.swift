@@ -46,10 +46,12 @@ extension NinePSession {
         try directory.requireDirectory()
         let name = try FileName(untrusted: name.bytes)
         let access = try DataAccess(flags, on: entry)
+        let path = entry.path(of: name)
         let (node, file) = try makeOrOpen(
             name, in: directory, access, isExclusive: flags.contains(.exclusive), new, entry, worker)
         let qid = try server.qids.qid(of: node)
         entry.become(.open(node, file))
+        entry.moved(to: path)
         return .lcreate(qid: qid, ioUnit: 0)
     }
 
@@ -80,6 +82,16 @@ extension NinePSession {
         _ worker: Worker
     ) throws(Errno) -> (Node, OpenFile) {
         try worker.act(as: owner(of: new, entry))
+        if let request = worker.request,
+            try request.prepare(making(name, .regular, in: directory, entry)) == .applied
+        {
+            // An earlier process made it. The mode may keep its own owner out, who had it open all the same.
+            try worker.actAsServer()
+            let node = try Node(directory.descriptor.child(name, crossMounts: false))
+            let file = try OpenFile(reopening: node, access)
+            try giveGroup(new, to: node, entry)
+            return (node, file)
+        }
         let description = try directory.descriptor.create(name, access, mode: new.permissions)
         server.qids.noteChange(of: directory)
         let node = try Node(description.reopenedAsPath())

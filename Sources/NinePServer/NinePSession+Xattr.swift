@@ -16,7 +16,7 @@ extension NinePSession {
             } else {
                 try node.descriptor.xattr(xattrName(name))
             }
-        try fids.insert(FidEntry(entry.attachment, .xattrValue(value)), as: newFid)
+        try fids.insert(FidEntry(entry.attachment, .xattrValue(node, value), path: entry.path), as: newFid)
         return .xattrwalk(size: UInt64(value.count))
     }
 
@@ -36,13 +36,20 @@ extension NinePSession {
     }
 
     /// Size zero takes the attribute away. A value that did not arrive whole is not applied.
-    func apply(_ change: XattrChange) throws(Errno) {
-        guard change.byteCount > 0 else {
-            try change.node.descriptor.removeXattr(change.name)
-            return server.qids.noteChange(of: change.node)
-        }
+    func apply(_ change: XattrChange, _ entry: FidEntry, on worker: Worker) throws(Errno) {
+        let isSet = change.byteCount > 0
         guard change.value.count == change.byteCount else { throw .invalidArgument }
-        try change.node.descriptor.setXattr(change.name, change.value, flags: CInt(change.flags.rawValue))
+        let effect = Effect(
+            .settingAttribute, [(change.node, record(of: change.node, entry))], names: [change.name.bytes],
+            numbers: [isSet ? 1 : 0, JournalChecksum.of(change.value[...])])
+        try worker.once(effect) { () throws(Errno) in
+            if isSet {
+                try change.node.descriptor.setXattr(
+                    change.name, change.value, flags: CInt(change.flags.rawValue))
+            } else {
+                try change.node.descriptor.removeXattr(change.name)
+            }
+        }
         server.qids.noteChange(of: change.node)
     }
 

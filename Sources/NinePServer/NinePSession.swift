@@ -1,3 +1,4 @@
+public import LinuxSystem
 import Logging
 import NineP
 import Synchronization
@@ -44,15 +45,27 @@ public final class NinePSession: Sendable {
     /// As agreed by Tversion, zero before that.
     let messageSize = Atomic<UInt32>(0)
     let state = Mutex(State())
+    /// What of it outlives this process.
+    public let journal: SessionJournal?
+    /// Keep what is written down of an attribute's value, and of locks, in the order it happened.
+    let xattrTurn = Mutex(())
+    let lockTurn = Mutex(())
+    let attachments = Mutex<[String: Attachment]>([:])
+    /// The process whose session it is, where the carrier knows: only that one may go on with it.
+    let client: ProcessMark?
+    let clientUser: UInt32
 
     /// - Parameters:
     ///   - label: names the client in the log.
     ///   - trust: which users the client may speak for.
     ///   - maximumMessageSize: what the carrier takes; the server's own limit holds as well.
+    ///   - journal: the session's own, for `resume`; without one it ends with this process.
     public init(
         of server: NinePServer, to sink: any ReplySink, label: String, trust: Accounts.Trust,
-        maximumMessageSize: UInt32 = .max
+        maximumMessageSize: UInt32 = .max, journal: SessionJournal? = nil, client: ProcessMark? = nil,
+        clientUser: UInt32 = 0
     ) {
+        (self.journal, self.client, self.clientUser) = (journal, client, clientUser)
         (self.server, self.sink, self.label, self.trust) = (server, sink, label, trust)
         carrierMessageSize = min(maximumMessageSize, server.options.maximumMessageSize)
         fids = FidTable(
@@ -61,12 +74,19 @@ public final class NinePSession: Sendable {
         var logger = server.logger
         logger[metadataKey: "client"] = "\(label)"
         self.logger = logger
+        if journal != nil { server.register(self) }
     }
+
+    deinit { if journal != nil { server.unregister(ObjectIdentifier(self)) } }
+
+    static let firstFrameByteCount: UInt32 = 8192
 
     /// The largest frame the client may send now.
     public var maximumFrameByteCount: UInt32 {
         let agreed = messageSize.load(ordering: .relaxed)
-        return agreed == 0 ? min(carrierMessageSize, 8192) : max(agreed, Protocol9P.minimumMessageSize)
+        return agreed == 0
+            ? min(carrierMessageSize, NinePSession.firstFrameByteCount)
+            : max(agreed, Protocol9P.minimumMessageSize)
     }
 
     /// Whether the carrier may take the next frame. It becomes true again by a call of the sink.
@@ -81,7 +101,7 @@ public final class NinePSession: Sendable {
     public func submit(_ frame: [UInt8], _ origin: FrameOrigin = FrameOrigin()) {
         do throws(FrameError) {
             let (tag, request) = try Request.decode(untrusted: frame)
-            admit(Job(self, tag, request, origin, cost: frame.count + replyCost(of: request)))
+            admit(Job(self, tag, request, origin, frame: frame, cost: frame.count + replyCost(of: request)))
         } catch {
             guard let tag = error.tag else { return sink.drop(because: "\(error)") }
             logger.debug("malformed request", metadata: ["error": "\(error)"])
@@ -95,7 +115,10 @@ public final class NinePSession: Sendable {
     }
 
     /// The client is gone: nothing is answered any more, fids and locks go when what runs has finished.
-    public func end() {
+    ///
+    /// - Parameter isKept: another process may go on with it; it is this one that ends.
+    public func end(isKept: Bool = false) {
+        if !isKept { journal?.end() }
         let isIdle = state.withLock { state in
             guard !state.hasEnded else { return false }
             state.hasEnded = true

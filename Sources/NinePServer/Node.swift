@@ -15,6 +15,8 @@ final class Node: Sendable {
     let identity: Identity
     /// Which mount it was reached through.
     let mount: UInt64
+    /// Nanoseconds since 1970; zero where the file system keeps no births.
+    let born: Int64
 
     init(_ descriptor: consuming OwnedDescriptor) throws(Errno) {
         let status = try descriptor.status()
@@ -22,6 +24,7 @@ final class Node: Sendable {
         kind = status.kind
         identity = Identity(device: status.device, inode: status.inode)
         mount = status.mount
+        born = status.bornNanoseconds
     }
 
     func isSamePlace(as other: Node) -> Bool { identity == other.identity && mount == other.mount }

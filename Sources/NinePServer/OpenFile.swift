@@ -6,16 +6,16 @@ import SystemPackage
 /// has ended, however early its fid was clunked.
 final class OpenFile: Sendable {
     let description: OwnedDescriptor
+    let access: DataAccess
     let isDirectory: Bool
-    let canRead: Bool
-    let canWrite: Bool
     /// Where the description of a directory stands, `nil` when unknown; held while entries are read.
     let directoryPosition = Mutex<Int64?>(0)
 
     init(_ description: consuming OwnedDescriptor, access: DataAccess, isDirectory: Bool) {
         self.description = description
-        self.isDirectory = isDirectory
-        canWrite = access.contains(.writeOnly) || access.contains(.readWrite)
-        canRead = !access.contains(.writeOnly)
+        (self.access, self.isDirectory) = (access, isDirectory)
     }
+
+    var canRead: Bool { !access.contains(.writeOnly) }
+    var canWrite: Bool { access.contains(.writeOnly) || access.contains(.readWrite) }
 }

@@ -5,37 +5,42 @@ import SystemPackage
 /// whose fid says which file but not which of its names.
 struct Place {
     let directory: Node
+    /// The directory's, beneath the export.
+    let path: [UInt8]
     let name: FileName
+
+    /// - Throws: `EBUSY` for the root, `ENOENT` for a file without a name in the export.
+    init(of node: Node, in attachment: Attachment) throws(Errno) {
+        try self.init(of: node, beneath: attachment.export)
+    }
 
     /// The kernel's current path is a hint: the way it names is walked again beneath the root, and must lead to
     /// the very file.
-    ///
-    /// - Throws: `EBUSY` for the root, `ENOENT` for a file without a name in the export.
-    init(of node: Node, in attachment: Attachment) throws(Errno) {
-        guard !node.isSamePlace(as: attachment.root) else { throw .resourceBusy }
+    init(of node: Node, beneath export: Export) throws(Errno) {
+        guard !node.isSamePlace(as: export.root) else { throw .resourceBusy }
         let slash = UInt8(ascii: "/")
-        let top = try attachment.root.descriptor.currentPath()
+        let top = try export.root.descriptor.currentPath()
         let path = try node.descriptor.currentPath()
         let prefix = top.last == slash ? top : top + [slash]
         guard path.starts(with: prefix) else { throw .noSuchFileOrDirectory }
         let below = path.dropFirst(prefix.count)
         guard let cut = below.lastIndex(of: slash) else {
-            try self.init(attachment.root, below, of: node, in: attachment)
+            try self.init(export.root, [], below, of: node, in: export)
             return
         }
+        let directoryPath = Array(below[..<cut])
         let directory = try Node(
-            attachment.root.descriptor.descendant(
-                Array(below[..<cut]), crossMounts: attachment.export.policy.crossesMounts))
-        try self.init(directory, below[(cut + 1)...], of: node, in: attachment)
+            export.root.descriptor.descendant(directoryPath, crossMounts: export.policy.crossesMounts))
+        try self.init(directory, directoryPath, below[(cut + 1)...], of: node, in: export)
     }
 
     private init(
-        _ directory: Node, _ name: ArraySlice<UInt8>, of node: Node, in attachment: Attachment
+        _ directory: Node, _ path: [UInt8], _ name: ArraySlice<UInt8>, of node: Node, in export: Export
     ) throws(Errno) {
-        self.directory = directory
+        (self.directory, self.path) = (directory, path)
         self.name = try FileName(untrusted: name)
         let found = try Node(
-            directory.descriptor.child(self.name, crossMounts: attachment.export.policy.crossesMounts))
+            directory.descriptor.child(self.name, crossMounts: export.policy.crossesMounts))
         guard found.isSamePlace(as: node) else { throw .noSuchFileOrDirectory }
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 
 /// Turns inodes into qids: `path` is unique per device and inode, across submounts, for as long as the server
-/// lives; `version` changes whenever the content may have.
+/// lives, and the same in its next process; `version` changes whenever the content may have.
 final class QidMap: Sendable {
     /// A device and the upper 16 bits of an inode number, which `path` replaces by an index.
     private struct Prefix: Hashable {
@@ -15,17 +15,30 @@ final class QidMap: Sendable {
     /// How many changes this server made, by a hash of the inode: the file system's clock may be too coarse to
     /// tell two of them apart.
     private static let changeCounterCount = 1024
-    private let prefixes = Mutex<[Prefix: UInt64]>([:])
-    private let changes = Mutex<[UInt32]>(Array(repeating: 0, count: changeCounterCount))
+    private let prefixes = Mutex(Prefixes())
+    /// They begin anywhere, so that versions of an earlier process do not come back.
+    private let changes: Mutex<[UInt32]>
+
+    private struct Prefixes {
+        var indices: [Prefix: UInt64] = [:]
+        var taken: Set<UInt64> = []
+    }
+
+    init() {
+        let start = UInt32.random(in: 0 ... .max)
+        changes = Mutex(Array(repeating: start, count: QidMap.changeCounterCount))
+    }
 
     /// - Throws: `EOVERFLOW` with more than 65,536 different prefixes.
     func path(of identity: Node.Identity) throws(Errno) -> UInt64 {
         let prefix = Prefix(device: identity.device, inodeHigh: identity.inode >> 48)
         let index: UInt64? = prefixes.withLock { prefixes in
-            if let index = prefixes[prefix] { return index }
-            guard prefixes.count < 1 << 16 else { return nil }
-            let index = UInt64(prefixes.count)
-            prefixes[prefix] = index
+            if let index = prefixes.indices[prefix] { return index }
+            guard prefixes.taken.count < 1 << 16 else { return nil }
+            // From the prefix itself, so that the server's next process finds the same: two prefixes seldom meet.
+            var index = QidMap.mix(prefix.device ^ QidMap.mix(prefix.inodeHigh)) & 0xFFFF
+            while !prefixes.taken.insert(index).inserted { index = (index + 1) & 0xFFFF }
+            prefixes.indices[prefix] = index
             return index
         }
         guard let index else { throw .overflow }

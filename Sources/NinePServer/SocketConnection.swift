@@ -7,7 +7,7 @@ import SystemPackage
 /// socket takes them, and leave the rest to the loop.
 final class SocketConnection: ReplySink {
     private struct Output {
-        var frames: [[UInt8]] = []
+        var frames: [(bytes: [UInt8], token: UInt64)] = []
         /// How much of the first frame has gone.
         var sentByteCount = 0
         var byteCount = 0
@@ -27,6 +27,7 @@ final class SocketConnection: ReplySink {
     /// Whether the loop has stopped reading until there is room.
     private let isPaused = Atomic(false)
     private let dropReason = Mutex<String?>(nil)
+    private let requests = Mutex(SocketRequests(nil))
 
     init(_ number: UInt64, _ socket: consuming UnixSocket, wake: @escaping @Sendable (UInt64) -> Void) {
         (self.number, self.wake) = (number, wake)
@@ -36,7 +37,7 @@ final class SocketConnection: ReplySink {
     func send(_ frame: [UInt8], for token: UInt64) {
         output.withLock { output in
             guard !output.isClosed else { return }
-            output.frames.append(frame)
+            output.frames.append((frame, token))
             output.byteCount += frame.count
             if output.frames.count == 1 { flush(&output) }
         }
@@ -69,9 +70,16 @@ final class SocketConnection: ReplySink {
 
     private func flush(_ output: inout Output) {
         var done = 0
-        defer { output.frames.removeFirst(done) }
+        defer {
+            if done > 0 {
+                KillPoint.pass("after-answer")
+                requests.withLock { $0 }.sent(output.frames[..<done].map(\.token))
+            }
+            output.frames.removeFirst(done)
+        }
         while done < output.frames.count {
-            let frame = output.frames[done]
+            let frame = output.frames[done].bytes
+            KillPoint.pass("before-answer")
             let count: Int
             switch (try? socket.write(frame[output.sentByteCount...])) ?? .ended {
             case .moved(let moved): count = moved
@@ -100,8 +108,8 @@ final class SocketConnection: ReplySink {
         }
     }
 
-    private func hasRoom(_ session: NinePSession) -> Bool {
-        session.hasRoom && output.withLock { $0.byteCount < SocketConnection.outputLimit }
+    private func hasRoom(_ session: NinePSession?) -> Bool {
+        session?.hasRoom != false && output.withLock { $0.byteCount < SocketConnection.outputLimit }
     }
 
     enum Turn {
@@ -113,7 +121,11 @@ final class SocketConnection: ReplySink {
     }
 
     /// Takes frames from the client while there are any and there is room for them.
-    func takeFrames(into input: inout FrameInput, for session: NinePSession) throws(FrameError) -> Turn {
+    ///
+    /// - Parameter begin: makes the session for a first frame, or finds the one to go on with.
+    func takeFrames(
+        into input: inout FrameInput, for session: inout NinePSession?, begin: ([UInt8]) -> NinePSession?
+    ) throws(FrameError) -> Turn {
         for _ in 0..<SocketConnection.framesPerTurn {
             guard hasRoom(session) else {
                 isPaused.store(true, ordering: .sequentiallyConsistent)
@@ -122,8 +134,15 @@ final class SocketConnection: ReplySink {
                 isPaused.store(false, ordering: .sequentiallyConsistent)
                 continue
             }
-            switch try input.next(from: socket, maximumByteCount: session.maximumFrameByteCount) {
-            case .frame(let frame): session.submit(frame)
+            let limit = session?.maximumFrameByteCount ?? NinePSession.firstFrameByteCount
+            switch try input.next(from: socket, maximumByteCount: limit) {
+            case .frame(let frame):
+                if session == nil {
+                    session = begin(frame)
+                    guard let session else { return .ended }
+                    requests.withLock { $0 = SocketRequests(session.journal) }
+                }
+                session?.submit(frame, requests.withLock { $0 }.origin(of: frame))
             case .nothing: return .waits
             case .ended: return .ended
             }

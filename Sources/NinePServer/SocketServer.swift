@@ -20,6 +20,7 @@ public final class SocketServer: Sendable {
     private let waker: EventCounter
     private let mailbox = Mutex(Mailbox())
     private let trustsAnyUser: Bool
+    private let sessions: SocketSessions
 
     private struct Mailbox {
         var connections: [UInt64] = []
@@ -36,7 +37,8 @@ public final class SocketServer: Sendable {
 
     private struct Client {
         let connection: SocketConnection
-        let session: NinePSession
+        let peer: UnixSocket.Credentials
+        var session: NinePSession?
         var input = FrameInput()
         var hasHungUp = false
     }
@@ -45,13 +47,16 @@ public final class SocketServer: Sendable {
     ///   - mode: who may connect, as permission bits of the socket's file.
     ///   - trustsAnyUser: whether each client may speak for any user. Otherwise only root and this process's own
     ///     user may; everybody else only for themselves.
+    ///   - journals: where sessions are kept for a successor of this process, for `grace` after it has begun.
     /// - Throws: `EADDRINUSE` when somebody listens at `path` already.
     public init(
-        _ server: NinePServer, at path: String, mode: UInt32 = 0o600, trustsAnyUser: Bool = false
+        _ server: NinePServer, at path: String, mode: UInt32 = 0o600, trustsAnyUser: Bool = false,
+        journals: JournalDirectory? = nil, grace: Duration = .seconds(60)
     ) throws(Errno) {
         (self.server, self.path, self.trustsAnyUser) = (server, path, trustsAnyUser)
         poller = try Poller()
         waker = try EventCounter()
+        sessions = SocketSessions(server, path, trustsAnyUser: trustsAnyUser, journals, grace: grace)
         listener = try UnixSocket.listening(.stream, at: path, mode: mode, backlog: 128)
         try poller.add(listener.rawDescriptor, .readable, token: SocketServer.listenerToken)
         try poller.add(waker.rawDescriptor, .readable, token: SocketServer.wakeToken)
@@ -73,10 +78,10 @@ public final class SocketServer: Sendable {
         var due: Set<UInt64> = []
         defer {
             UnixSocket.remove(at: path)
-            for client in clients.values { end(client, "the server stops") }
+            for client in clients.values { end(client, "the server stops", isKept: true) }
         }
         while true {
-            let pause = door.opensAgain.map { $0 - .now }
+            let pause = [door.opensAgain.map { $0 - .now }, sessions.endOverdue()].compactMap(\.self).min()
             for event in try poller.wait(for: due.isEmpty ? pause : .zero) {
                 switch event.token {
                 case SocketServer.listenerToken: try acceptAll(&clients, &door)
@@ -106,7 +111,10 @@ public final class SocketServer: Sendable {
             return false
         }
         do throws(FrameError) {
-            let turn = try client.connection.takeFrames(into: &client.input, for: client.session)
+            let (connection, peer) = (client.connection, client.peer)
+            let turn = try connection.takeFrames(into: &client.input, for: &client.session) {
+                sessions.session(beginningWith: $0, from: peer, connection)
+            }
             switch turn {
             case .yields:
                 clients[number] = client
@@ -150,26 +158,26 @@ public final class SocketServer: Sendable {
 
     private func welcome(_ socket: consuming UnixSocket, _ number: UInt64) throws(Errno) -> Client {
         let peer = try socket.peerCredentials()
-        let isTrusted = trustsAnyUser || peer.user == 0 || peer.user == server.accounts.ofProcess.user
         let connection = SocketConnection(number, socket) { [weak self] number in self?.wake(number) }
-        let session = NinePSession(
-            of: server, to: connection, label: "\(number - SocketServer.wakeToken)",
-            trust: isTrusted ? .anyUser : .only(user: peer.user))
         // Edges: told once that there is something, the loop reads until there is nothing.
         try poller.add(
             connection.socket.rawDescriptor, [.readable, .writable, .peerClosed, .edgeTriggered],
             token: number)
-        session.logger.info(
-            "client connected", metadata: ["process": "\(peer.process)", "user": "\(peer.user)"])
-        return Client(connection: connection, session: session)
+        server.logger.info(
+            "client connected",
+            metadata: ["client": "\(number)", "process": "\(peer.process)", "user": "\(peer.user)"])
+        return Client(connection: connection, peer: peer)
     }
 
-    private func end(_ client: Client, _ reason: String, isClientsFault: Bool = false) {
-        client.session.logger.log(
+    private func end(
+        _ client: Client, _ reason: String, isClientsFault: Bool = false, isKept: Bool = false
+    ) {
+        (client.session?.logger ?? server.logger).log(
             level: isClientsFault ? .notice : .info, "client gone", metadata: ["reason": "\(reason)"])
         try? poller.remove(client.connection.socket.rawDescriptor)
         client.connection.close()
-        client.session.end()
+        client.session?.end(isKept: isKept)
+        if !isKept { client.session?.journal?.remove() }
     }
 
     private func wake(_ number: UInt64) {

@@ -5,6 +5,8 @@ import SystemPackage
 final class Worker {
     private let accounts: Accounts
     private var acting: UserIdentity?
+    /// The journaled request it executes.
+    var request: JournaledRequest?
 
     init(_ accounts: Accounts) { self.accounts = accounts }
 

@@ -20,7 +20,7 @@ extension CopyFileClient: AnswerPort {}
 ///
 /// Whichever worker answers first sends, and takes along what others answer meanwhile: batches grow with the load.
 /// An answer is kept until it was written, so a chain that is delivered again after the tree went away is answered
-/// and not executed once more.
+/// and not executed once more. The session's journal does the same for a successor of this process.
 final class QueueAnswers: ReplySink {
     private struct Chain {
         /// Which opening of the copy file delivered it last: only that one may be answered through.
@@ -42,10 +42,17 @@ final class QueueAnswers: ReplySink {
     }
 
     private let state = Monitor(State())
+    /// Told which answers the device's daemon has for good.
+    private let forgotten: @Sendable ([UInt64]) -> Void
     private let callByteCount: Int
     private let logger: Logger
 
-    init(callByteCount: Int, logger: Logger) { (self.callByteCount, self.logger) = (callByteCount, logger) }
+    init(callByteCount: Int, logger: Logger, forgotten: @escaping @Sendable ([UInt64]) -> Void = { _ in }) {
+        (self.callByteCount, self.logger, self.forgotten) = (callByteCount, logger, forgotten)
+    }
+
+    /// Chains that were taken and whose answers have not been written.
+    var tokens: Set<UInt64> { state.withLock { Set($0.chains.keys) } }
 
     /// From now on chains come, and answers go, through another opening of the file.
     func reopened(_ port: any AnswerPort) {
@@ -150,7 +157,9 @@ final class QueueAnswers: ReplySink {
 
     private func send(_ batch: BatchWriter, through port: any AnswerPort) -> CopyFileError? {
         do throws(CopyFileError) {
+            KillPoint.pass("before-answer")
             try port.send(batch)
+            KillPoint.pass("after-answer")
             return nil
         } catch { return error }
     }
@@ -189,5 +198,6 @@ final class QueueAnswers: ReplySink {
         state.withLock { state in
             for token in tokens where state.chains[token]?.opening == opening { state.chains[token] = nil }
         }
+        forgotten(tokens)
     }
 }

@@ -7,15 +7,20 @@ import SystemPackage
 /// Serves 9P to one device's driver, through the copy file of the device's request queue. One session lives from one
 /// reset of the device to the next, also when the control tree goes away and comes back in between.
 final class QueueCarrier: Sendable {
-    private static let patience = Duration.seconds(60)
     private static let pause = Duration.milliseconds(100)
 
     let path: String
     private let server: NinePServer
     private let logger: Logger
+    /// How long the tree may be away.
+    private let patience: Duration
+    private let journal: SessionJournal?
 
-    init(_ server: NinePServer, path: String, logger: Logger) {
-        (self.server, self.path) = (server, path)
+    /// - Parameter journal: what is left of an earlier process's session at this queue, and is kept of this one.
+    init(
+        _ server: NinePServer, path: String, patience: Duration, journal: SessionJournal?, logger: Logger
+    ) {
+        (self.server, self.path, self.patience, self.journal) = (server, path, patience, journal)
         var logger = logger
         logger[metadataKey: "queue"] = "\(path)"
         self.logger = logger
@@ -27,17 +32,19 @@ final class QueueCarrier: Sendable {
     /// - Throws: the tree did not come (back) in time, or is not to be understood.
     func run(isServing: () -> Void) throws(Failure) {
         var file = try open(first: true)
+        var life = Life(self, callByteCount: callByteCount, journal: journal)
+        life.session.resume()
         isServing()
-        var life = Life(self, callByteCount: callByteCount)
-        defer { life.end() }
         while true {
-            life.answers.reopened(file)
+            life.reopened(file)
             do throws(CopyFileError) {
                 try serve(file, &life)
             } catch {
                 switch error {
                 case .removed:
                     logger.notice("the device was removed")
+                    life.session.journal?.remove()
+                    life.end()
                     return
                 case .disconnected: logger.notice("the control tree is gone; waiting for it")
                 default: throw Failure("--copy-file \(path): \(error)", code: 2)
@@ -56,9 +63,8 @@ final class QueueCarrier: Sendable {
                 guard try file.receive(&receiver) else { continue }
             } catch .reset {
                 logger.info("the device was reset")
-                life.end()
-                life = Life(self, callByteCount: life.callByteCount)
-                life.answers.reopened(file)
+                life.renew(for: self)
+                life.reopened(file)
                 continue
             }
             life.take(receiver.takeChains())
@@ -68,7 +74,7 @@ final class QueueCarrier: Sendable {
     /// Opens the file, waiting for it while its daemon or its device is not there.
     private func open(first: Bool) throws(Failure) -> CopyFileClient {
         let clock = ContinuousClock()
-        let deadline = clock.now + QueueCarrier.patience
+        let deadline = clock.now + patience
         var isWaiting = false
         while true {
             do throws(Errno) {
@@ -81,7 +87,7 @@ final class QueueCarrier: Sendable {
                 }
                 guard clock.now < deadline else {
                     throw Failure(
-                        "--copy-file \(path): \(error) for \(QueueCarrier.patience); start vophostd, or add the device",
+                        "--copy-file \(path): \(error) for \(patience); start vophostd, or add the device",
                         code: 3)
                 }
                 if first, !isWaiting {
@@ -118,23 +124,46 @@ final class QueueCarrier: Sendable {
         let callByteCount: Int
         /// The most a frame, and so a chain's readable part, may have.
         let chainByteLimit: Int
+        /// Chains that are delivered again come first: with the first other one it is known which do not.
+        private var hasSeenNew = false
 
-        init(_ carrier: QueueCarrier, callByteCount: Int) {
+        init(_ carrier: QueueCarrier, callByteCount: Int, journal: SessionJournal?) {
             self.callByteCount = callByteCount
             chainByteLimit = callByteCount - CopyLimits.headerByteCount(recordCount: 1)
-            answers = QueueAnswers(callByteCount: callByteCount, logger: carrier.logger)
+            answers = QueueAnswers(callByteCount: callByteCount, logger: carrier.logger) {
+                journal?.forget($0)
+            }
             session = NinePSession(
                 of: carrier.server, to: answers, label: carrier.path, trust: .anyUser,
-                maximumMessageSize: UInt32(chainByteLimit))
+                maximumMessageSize: UInt32(chainByteLimit), journal: journal)
         }
 
-        func take(_ chains: [ReceivedChain]) {
+        mutating func reopened(_ file: CopyFileClient) {
+            answers.reopened(file)
+            hasSeenNew = false
+        }
+
+        mutating func take(_ chains: [ReceivedChain]) {
             for chain in chains where answers.begin(chain.token, isRedelivered: chain.isRedelivered) {
+                KillPoint.pass("after-take")
+                if !chain.isRedelivered, !hasSeenNew {
+                    hasSeenNew = true
+                    session.journal?.forgetAll(but: answers.tokens)
+                }
                 answers.waitForRoom { session.hasRoom }
                 session.submit(
                     chain.bytes,
-                    FrameOrigin(token: chain.token, replyCapacity: Int(chain.writableByteCount)))
+                    FrameOrigin(
+                        token: chain.token, replyCapacity: Int(chain.writableByteCount),
+                        isRedelivered: chain.isRedelivered))
             }
+        }
+
+        /// The device was reset: the next session begins with nothing.
+        mutating func renew(for carrier: QueueCarrier) {
+            let journal = session.journal?.renewed()
+            end()
+            self = Life(carrier, callByteCount: callByteCount, journal: journal)
         }
 
         func end() {

@@ -60,6 +60,17 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Let clients enter mounts below every export.")
     var crossMounts = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Where sessions are kept so that they survive this process: a directory on tmpfs, or none.",
+            valueName: "DIR"))
+    var journal: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a device's control tree may be away, 1 to 86400.", valueName: "SECONDS"))
+    var patience = 60
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "LEVEL"))
     var logLevel = LogLevelArgument(value: .notice)
 
@@ -76,6 +87,9 @@ struct ServeCommand: ParsableCommand {
         if let workers, !(1...1024).contains(workers) {
             throw ValidationError("--workers \(workers) is out of range; 1 to 1024 are allowed")
         }
+        guard (1...86400).contains(patience) else {
+            throw ValidationError("--patience \(patience) is out of range; 1 to 86400 seconds are allowed")
+        }
         var names: Set<String> = []
         for export in exports where !names.insert(export.name).inserted {
             throw ValidationError(
@@ -89,18 +103,24 @@ struct ServeCommand: ParsableCommand {
         var logger = Logger(label: "9p-server", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel.value
         let server = try makeServer(logger)
+        let journals = try journalDirectory(logger)
+        // Before anybody is served: what earlier processes left half done is looked at as they left it.
+        let carriers = try copyFiles.map { path in
+            QueueCarrier(
+                server, path: path, patience: .seconds(patience),
+                journal: try journals.map { try journal(of: path, in: $0, server) }, logger: logger)
+        }
         let ending = Ending(carrierCount: copyFiles.count + (listen == nil ? 0 : 1))
         _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending) }
-        let sockets = try listen.map { try listening($0.path, server) }
+        let sockets = try listen.map { try listening($0.path, server, journals) }
         let loop = try sockets.map { try ServeCommand.start($0, server, ending) }
-        for path in copyFiles {
-            try ServeCommand.start(QueueCarrier(server, path: path, logger: logger), server, ending)
-        }
+        for carrier in carriers { try ServeCommand.start(carrier, server, ending) }
         // Whoever waits in a copy file is ended with the process; its chains go back to the queue.
         defer {
             sockets?.stop()
             loop?.join()
             server.shutDown()
+            logger.info("ended", metadata: ["tallies": "\(server.tallies.text)"])
         }
         try ending.wait()
     }
@@ -146,6 +166,49 @@ struct ServeCommand: ParsableCommand {
             accounts: makeAccounts(), options: options, logger: logger)
     }
 
+    /// By default one of the user's own. Where that cannot be had, sessions end with this process, which is said.
+    private func journalDirectory(_ logger: Logger) throws -> JournalDirectory? {
+        if journal == "none" { return nil }
+        let path =
+            journal ?? RuntimeDirectory.path("vop/journal") ?? "/dev/shm/vop-journal-\(ProcessOwner.user)"
+        do throws(Errno) {
+            return try JournalDirectory(at: path)
+        } catch {
+            let text = "\(path): \(error); name a directory on tmpfs that only you may write to, or none"
+            guard journal == nil else { throw Failure("--journal \(text)") }
+            logger.notice("sessions end with this process: --journal \(text)")
+            return nil
+        }
+    }
+
+    private func journal(
+        of path: String, in directory: JournalDirectory, _ server: NinePServer
+    ) throws -> SessionJournal {
+        // One that was just told to end may still have it.
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            do throws(Errno) {
+                return try directory.journal(named: path, of: server)
+            } catch {
+                if error == .wouldBlock, ContinuousClock.now < deadline {
+                    try? Poller().wait(for: .milliseconds(50)) { _ in }
+                    continue
+                }
+                throw refusal(error, of: path, directory)
+            }
+        }
+    }
+
+    private func refusal(_ error: Errno, of path: String, _ directory: JournalDirectory) -> Failure {
+        let advice =
+            switch error {
+            case .wouldBlock: "another 9p-server serves \(path); stop that one"
+            case .noSpace: "make room there, or name another directory"
+            default: "name a directory on tmpfs that only you may write to, or none"
+            }
+        return Failure("--journal \(directory.path): \(error); \(advice)")
+    }
+
     private func makeAccounts() throws -> Accounts {
         do throws(Errno) {
             return try Accounts(squash: squash.value, squashUser: squashUser)
@@ -154,10 +217,13 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func listening(_ path: String, _ server: NinePServer) throws -> SocketServer {
+    private func listening(
+        _ path: String, _ server: NinePServer, _ journals: JournalDirectory?
+    ) throws -> SocketServer {
         do throws(Errno) {
             return try SocketServer(
-                server, at: path, mode: socketMode.value, trustsAnyUser: trustClients)
+                server, at: path, mode: socketMode.value, trustsAnyUser: trustClients, journals: journals,
+                grace: .seconds(patience))
         } catch {
             let advice =
                 switch error {

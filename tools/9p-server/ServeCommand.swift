@@ -99,7 +99,7 @@ struct ServeCommand: ParsableCommand {
 
     mutating func run() throws {
         // Before any other thread is started, so that all of them leave these to the descriptor.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM])
+        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGUSR1])
         var logger = Logger(label: "9p-server", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel.value
         let server = try makeServer(logger)
@@ -111,7 +111,7 @@ struct ServeCommand: ParsableCommand {
                 journal: try journals.map { try journal(of: path, in: $0, server) }, logger: logger)
         }
         let ending = Ending(carrierCount: copyFiles.count + (listen == nil ? 0 : 1))
-        _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending) }
+        _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending, server) }
         let sockets = try listen.map { try listening($0.path, server, journals) }
         let loop = try sockets.map { try ServeCommand.start($0, server, ending) }
         for carrier in carriers { try ServeCommand.start(carrier, server, ending) }
@@ -237,12 +237,18 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private static func watch(_ signals: SignalDescriptor, _ ending: Ending) {
+    private static func watch(_ signals: SignalDescriptor, _ ending: Ending, _ server: NinePServer) {
         defer { ending.signalled() }
         do throws(Errno) {
             let poller = try Poller()
             try poller.add(signals.rawDescriptor, .readable, token: 0)
-            while signals.take() == nil { _ = try poller.wait(for: nil) }
+            while true {
+                switch signals.take() {
+                case nil: _ = try poller.wait(for: nil)
+                case SIGUSR1: Main.say(server.tallies.text, on: .standardOutput)
+                default: return
+                }
+            }
         } catch { return }
     }
 }

@@ -137,6 +137,17 @@ let package = Package(
         tool("9p-server", ["NinePServer", "NineP", "CopyFile", "LinuxSystem"]),
         tool("9p-mount", ["NinePClient", "NineP", "FUSEMount", "CFUSE", "LinuxSystem"]),
 
+        // Measuring: what tools/bench runs, and what it holds that against
+        .target(name: "BenchFloor", path: "tools/bench-floor", cSettings: c + [.unsafeFlags(["-O3"])]),
+        .executableTarget(
+            name: "bench-null-file", dependencies: ["CFUSE"], path: "tools/bench-null-file", cSettings: c),
+        tool(
+            "vop-bench",
+            [
+                "BenchFloor", "VOPGuest", "Links", "Virtqueue", "SharedMemory", "Virtio", "NineP",
+                "LinuxSystem",
+            ]),
+
         // Proofs
         .executableTarget(
             name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],

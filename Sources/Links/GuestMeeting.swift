@@ -65,6 +65,8 @@ final class GuestMeeting: Meeting {
         do throws(Errno) {
             let socket = MeetingSocket(
                 try UnixSocket.connected(.sequencedPackets, to: settings.socketPath))
+            // What lies in the windows was written for one user's host: another's gets none of it.
+            if earlier?.isHeld == true, earlier?.peerUser != socket.peerUser { earlier = nil }
             let offered = try OfferedMemory(settings, windows: earlier?.own ?? [])
             try poller.add(socket.rawDescriptor, [.readable, .peerClosed], token: 0)
             greeting = Greeting(socket: socket, offered: offered, deadline: .now + settings.meetingLimit)
@@ -114,9 +116,9 @@ final class GuestMeeting: Meeting {
         let doorbells = try descriptors.takeDoorbells(welcome.doorbellCount)
         let meeting =
             if welcome.isResumed {
-                try resumed(welcome, host, returned)
+                try resumed(welcome, host, returned, greeting)
             } else {
-                fresh(welcome, host, greeting.offered)
+                fresh(welcome, host, greeting)
             }
         do throws(PeerViolation) {
             let windows = try MetWindows(
@@ -130,20 +132,22 @@ final class GuestMeeting: Meeting {
     }
 
     private func fresh(
-        _ welcome: MeetingWelcome, _ host: [SealedWindow], _ offered: OfferedMemory
+        _ welcome: MeetingWelcome, _ host: [SealedWindow], _ greeting: Greeting
     ) -> ResumableMeeting {
-        ResumableMeeting(
+        let offered = greeting.offered
+        return ResumableMeeting(
             record: MeetingRecord(
                 .guest, welcome, doorbellCount: min(offered.doorbells.count, welcome.doorbellCount),
                 ownIdentities: offered.windows.map(\.identity)),
-            own: offered.windows, peer: host)
+            own: offered.windows, peer: host, peerUser: greeting.socket.peerUser)
     }
 
     /// The earlier meeting, with the windows of both: those we hold, else those the host hands over.
     ///
     /// - Throws: where anything differs from what we know ourselves: a host that says `resumed` then breaks a rule.
     private func resumed(
-        _ welcome: MeetingWelcome, _ host: [SealedWindow], _ returned: [SealedWindow]?
+        _ welcome: MeetingWelcome, _ host: [SealedWindow], _ returned: [SealedWindow]?,
+        _ greeting: Greeting
     ) throws(MeetingRefusal) -> ResumableMeeting {
         guard let earlier, let returned, welcome.meetingID == earlier.record.meetingID,
             welcome.devicePageAddress == earlier.record.devicePageAddress,
@@ -155,7 +159,8 @@ final class GuestMeeting: Meeting {
             throw MeetingRefusal(.window, "windows handed back that are not ours")
         }
         guard earlier.isHeld else {
-            return ResumableMeeting(record: earlier.record, own: returned, peer: host)
+            return ResumableMeeting(
+                record: earlier.record, own: returned, peer: host, peerUser: greeting.socket.peerUser)
         }
         guard host.map(\.identity) == earlier.peer.map(\.identity) else {
             throw MeetingRefusal(.window, "other host windows than before in a resumed meeting")

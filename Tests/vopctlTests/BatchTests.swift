@@ -32,6 +32,15 @@ struct BatchTests {
         #expect(try await Command.run("-b").status == 1)
     }
 
+    @Test("results that cannot be printed are a failure")
+    func fullDisk() async throws {
+        let scratch = try TemporaryDirectory()
+        try scratch.write("page decode \(Self.golden)/full.bin", to: "batch")
+        let result = try await Command.run(
+            ["-j", "-b", scratch.file("batch")], printingTo: "/dev/full")
+        #expect(result.status == 1 && result.complaint.contains("standard output: No space left on device"))
+    }
+
     @Test("with -j all results are one document")
     func json() async throws {
         let result = try await batch(

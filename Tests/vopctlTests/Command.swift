@@ -28,7 +28,10 @@ enum Command {
         try await run(arguments, input: input)
     }
 
-    static func run(_ arguments: [String], input: String = "/dev/null") async throws -> Result {
+    /// - Parameter printingTo: where standard output goes; what went elsewhere is not in the result.
+    static func run(
+        _ arguments: [String], input: String = "/dev/null", printingTo device: String? = nil
+    ) async throws -> Result {
         let scratch = try TemporaryDirectory()
         let out = scratch.file("out")
         let err = scratch.file("err")
@@ -37,14 +40,14 @@ enum Command {
             [
                 "-c",
                 "out=$1 err=$2 in=$3; shift 3; XDG_RUNTIME_DIR=/nonexistent exec \"$@\" >\"$out\" 2>\"$err\" <\"$in\"",
-                "sh", out, err, input, "/usr/bin/env", "-u", "COLUMNS", program,
+                "sh", device ?? out, err, input, "/usr/bin/env", "-u", "COLUMNS", program,
             ] + arguments, output: 2)
         defer { process.killAndWait() }
         try await eventually("the end of \(arguments)") { process.ending() != nil }
         guard case .exited(let status) = process.ending() else {
             throw Killed(command: arguments.joined(separator: " "))
         }
-        let output = try ValueFile(reading: out).contents()
+        let output = device == nil ? try ValueFile(reading: out).contents() : []
         return Result(
             status: status, output: String(decoding: output, as: UTF8.self), rawOutput: output,
             complaint: String(decoding: try ValueFile(reading: err).contents(), as: UTF8.self))

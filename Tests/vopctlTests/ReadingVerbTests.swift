@@ -132,4 +132,16 @@ struct ReadingVerbTests {
         let json = try await Command.run("monitor", "--retained", "-j", "--tree", tree.path)
         #expect(json.output == line + "\n")
     }
+
+    @Test(
+        "what cannot be printed is a failure",
+        arguments: [
+            ["monitor", "--retained"], ["monitor", "--retained", "-j"], ["link", "list"],
+        ])
+    func fullDisk(words: [String]) async throws {
+        let tree = try makeTree("host")
+        try tree.write(#"{"event":"published","object":"links/ep0","sequence":1,"time_ns":1}"#, to: "events")
+        let result = try await Command.run(words + ["--tree", tree.path], printingTo: "/dev/full")
+        #expect(result.status == 1 && result.complaint.contains("standard output: No space left on device"))
+    }
 }

@@ -65,7 +65,10 @@ struct Batch {
         }
         if asJSON {
             let all = "{\"results\":[\(results.joined(separator: ","))],\"schema\":1}\n"
-            _ = try? FileDescriptor.standardOutput.writeAll(all.utf8)
+            do { _ = try FileDescriptor.standardOutput.writeAll(all.utf8) } catch {
+                StandardError.print("vopctl: batch: standard output: \(error)")
+                return .local
+            }
         }
         return status
     }

@@ -35,29 +35,32 @@ struct MonitorVerb: Verb {
         while true {
             for event in try poller.wait(for: nil) {
                 let index = Int(event.token)
+                let bytes: [UInt8]
                 do throws(Errno) {
-                    let bytes = try files[index].next()
+                    bytes = try files[index].next()
                     if bytes.isEmpty { throw .socketNotConnected }
-                    try? print(bytes)
                 } catch {
                     throw Failure(
                         .refused, "\(paths[index]): the daemon that served it has ended; start it again",
                         errno: error,
                         object: paths[index])
                 }
+                try print(bytes)
             }
         }
     }
 
     /// Whole lines, as an `events` file gives them.
-    private func print(_ bytes: [UInt8]) throws {
-        if options.printsJSON {
-            try FileDescriptor.standardOutput.writeAll(bytes)
-            return
-        }
+    private func print(_ bytes: [UInt8]) throws(Failure) {
+        if options.printsJSON { return try Self.write(bytes) }
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            let text = TreeEvent(line: line)?.text ?? String(line)
-            try FileDescriptor.standardOutput.writeAll("\(text)\n".utf8)
+            try Self.write(Array("\(TreeEvent(line: line)?.text ?? String(line))\n".utf8))
+        }
+    }
+
+    private static func write(_ bytes: [UInt8]) throws(Failure) {
+        do { _ = try FileDescriptor.standardOutput.writeAll(bytes) } catch {
+            throw Failure(.local, "standard output: \(error)")
         }
     }
 

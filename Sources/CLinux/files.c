@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,22 +13,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "magic_link.h"
+
 #define ANSWER(call)                          \
     do {                                      \
         long long result = (call);            \
         return result < 0 ? -errno : result;  \
     } while (0)
-
-/// Follows to the very inode `descriptor` names, whatever became of its names.
-struct magic_link {
-    char path[40];
-};
-
-static struct magic_link magic_link(int descriptor) {
-    struct magic_link link;
-    snprintf(link.path, sizeof link.path, "/proc/self/fd/%d", descriptor);
-    return link;
-}
 
 static int open_resolving(int directory, const char *path, int flags, unsigned mode, uint64_t resolve) {
     struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC, .mode = mode, .resolve = resolve};

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "magic_link.h"
 
 int clinux_unix_listen_as(int type, const char *path, int backlog, mode_t mode) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -33,9 +34,8 @@ int clinux_unlink(const char *path) { return unlink(path) < 0 ? -errno : 0; }
 
 int clinux_adopt_eventfd(int descriptor) {
     static const char expected[] = "anon_inode:[eventfd]";
-    char path[64], target[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    ssize_t length = readlink(path, target, sizeof target);
+    char target[64];
+    ssize_t length = readlink(magic_link(descriptor).path, target, sizeof target);
     if (length < 0) return -errno;
     if ((size_t)length != sizeof expected - 1 || memcmp(target, expected, sizeof expected - 1) != 0) return -EINVAL;
     int flags = fcntl(descriptor, F_GETFL);

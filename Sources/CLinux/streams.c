@@ -13,5 +13,3 @@ ssize_t clinux_stream_write(int socket, const void *bytes, size_t count) {
     ssize_t result = send(socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     return result < 0 ? -errno : result;
 }
-
-int clinux_stream_shut_down(int socket) { return shutdown(socket, SHUT_RDWR) < 0 ? -errno : 0; }

@@ -51,7 +51,7 @@ public struct Daemon {
 
     private var mountOptions: MountOptions {
         // An ordinary user may let others in only where /etc/fuse.conf says so; so that user's tree is theirs alone.
-        .controlTree(subtype: "vop-\(kind.side.rawValue)", allowsOthers: RuntimeDirectory.owner.user == 0)
+        .controlTree(subtype: "vop-\(kind.side.rawValue)", allowsOthers: ProcessOwner.user == 0)
     }
 
     private func environment(_ mailbox: RootMailbox, _ events: EventLog) -> LinkEnvironment {
@@ -65,8 +65,7 @@ public struct Daemon {
         root.add("version", Attribute(mode: 0o444, show: { "\(kind.side.rawValue) \(Version.text)" }))
         root.add("events", EventsNode(events))
         root.add("links", links.directory)
-        let owner = RuntimeDirectory.owner
-        root.assign(user: owner.user, group: owner.group)
+        root.assign(user: ProcessOwner.user, group: ProcessOwner.group)
         let tree = Tree(root: root)
         tree.reportRefusals(to: events, log)
         return tree

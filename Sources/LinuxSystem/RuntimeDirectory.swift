@@ -29,7 +29,4 @@ public enum RuntimeDirectory {
             throw Errno(rawValue: failure)
         }
     }
-
-    /// This process's user and group.
-    public static var owner: (user: UInt32, group: UInt32) { (geteuid(), getegid()) }
 }

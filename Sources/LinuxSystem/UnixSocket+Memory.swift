@@ -8,7 +8,7 @@ extension UnixSocket {
     /// - Precondition: `memory` is not empty.
     @unsafe
     public borrowing func read(into memory: UnsafeMutableRawBufferPointer) throws(Errno) -> StreamProgress {
-        try Self.progress(unsafe clinux_stream_read(rawDescriptor, memory.baseAddress, memory.count))
+        try StreamProgress(result: unsafe clinux_stream_read(rawDescriptor, memory.baseAddress, memory.count))
     }
 
     /// Writes what goes now of `prefix` and then of `memory`.
@@ -19,19 +19,10 @@ extension UnixSocket {
         _ prefix: ArraySlice<UInt8>, then memory: UnsafeRawBufferPointer
     ) throws(Errno) -> StreamProgress {
         // SAFETY: the slice's own storage, borrowed for the call with its own count; the caller lends `memory`.
-        try Self.progress(
-            unsafe prefix.withUnsafeBytes { first in
+        try StreamProgress(
+            result: unsafe prefix.withUnsafeBytes { first in
                 unsafe clinux_stream_write_both(
                     rawDescriptor, first.baseAddress, first.count, memory.baseAddress, memory.count)
             })
-    }
-
-    private static func progress(_ result: Int) throws(Errno) -> StreamProgress {
-        if result > 0 { return .moved(result) }
-        switch Errno(rawValue: CInt(truncatingIfNeeded: -result)) {
-        case Errno(rawValue: 0), .brokenPipe, .connectionReset: return .ended
-        case .wouldBlock, .interrupted: return .wouldBlock
-        case let errno: throw errno
-        }
     }
 }

@@ -6,6 +6,20 @@ public enum StreamProgress: Sendable {
     case moved(Int)
     case wouldBlock
     case ended
+
+    /// - Parameter result: a count, or `-errno`.
+    init(result: Int) throws(Errno) {
+        switch result {
+        case 1...: self = .moved(result)
+        case 0: self = .ended
+        default:
+            switch Errno(rawValue: CInt(truncatingIfNeeded: -result)) {
+            case .brokenPipe, .connectionReset: self = .ended
+            case .wouldBlock, .interrupted: self = .wouldBlock
+            case let errno: throw errno
+            }
+        }
+    }
 }
 
 /// A stream socket as bytes, without waiting.
@@ -19,7 +33,7 @@ extension UnixSocket {
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
             return unsafe clinux_stream_read(socket, room.baseAddress, room.count)
         }
-        return try progress(result)
+        return try StreamProgress(result: result)
     }
 
     /// Writes what of `bytes` goes now.
@@ -28,23 +42,9 @@ extension UnixSocket {
         let result = unsafe bytes.withUnsafeBytes {
             unsafe clinux_stream_write(rawDescriptor, $0.baseAddress, $0.count)
         }
-        return try progress(result)
+        return try StreamProgress(result: result)
     }
 
     /// Ends both directions, without closing the descriptor.
-    public borrowing func shutDown() { _ = clinux_stream_shut_down(rawDescriptor) }
-
-    private borrowing func progress(_ result: Int) throws(Errno) -> StreamProgress {
-        if result > 0 { return .moved(result) }
-        if result == 0 || result == -Int(Errno.brokenPipe.rawValue)
-            || result == -Int(Errno.connectionReset.rawValue)
-        {
-            return .ended
-        }
-        if result == -Int(Errno.wouldBlock.rawValue) || result == -Int(Errno.interrupted.rawValue) {
-            return .wouldBlock
-        }
-        _ = try checked(result)
-        return .ended
-    }
+    public borrowing func shutDown() { _ = clinux_shut_down(rawDescriptor) }
 }

@@ -9,7 +9,5 @@
 ssize_t clinux_stream_read(int socket, void *bytes, size_t capacity);
 /// As many bytes as fit now, -EAGAIN when none do, -EPIPE (and no signal) when the peer hung up.
 ssize_t clinux_stream_write(int socket, const void *bytes, size_t count);
-/// Ends both directions: reads on either side see the end.
-int clinux_stream_shut_down(int socket);
 
 #endif

@@ -151,23 +151,3 @@ struct MountCommand: ParsableCommand {
         return text
     }
 }
-
-/// A path that stays good whatever the working directory.
-enum AbsolutePath {
-    /// With links resolved; where that fails (a dead mount answers nothing), below the working directory.
-    static func of(_ path: String) -> String {
-        if let resolved = unsafe realpath(path, nil) {
-            defer { unsafe free(resolved) }
-            return unsafe String(cString: resolved)
-        }
-        return joined(path)
-    }
-
-    /// With links as they are.
-    static func joined(_ path: String) -> String {
-        if path.hasPrefix("/") { return path }
-        guard let directory = unsafe getcwd(nil, 0) else { return path }
-        defer { unsafe free(directory) }
-        return unsafe String(cString: directory) + "/" + path
-    }
-}

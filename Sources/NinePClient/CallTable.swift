@@ -2,23 +2,46 @@ internal import LinuxSystem
 internal import NineP
 internal import SystemPackage
 
-/// The calls under way, by tag; guarded by the session's lock.
+/// The calls under way, by tag, and the connection they go over; guarded by the session's lock.
+///
+/// ```
+///        ┌──────────── lost ◄──────────┐
+///   up ──┘                │ resumed    │
+///    ▲                    ▼            │
+///    └── all sent ── resending ────────┘        lost ── renewed: every call ended ──► up
+/// ```
 struct CallTable {
+    enum Phase: Equatable {
+        case up
+        /// Calls wait until the session goes on, or ends.
+        case lost
+        /// So many calls have yet to be sent again; new ones wait.
+        case resending(Int)
+    }
+
     /// The most calls at once. Each may have a Tflush beside it, which always finds a tag.
     static let capacity = 4096
 
     private var calls: [PendingCall] = []
     private var free: [PendingCall] = []
+    private var reservedCount = 0
     /// One of the waiting threads is reading for all.
     var isReading = false
     var ending: Ending?
+    /// The current one; while `lost`, the last.
+    var connection: Connection
+    var phase = Phase.up
+    /// Counts how often the server forgot the session: fids of an earlier epoch lead nowhere.
+    var epoch = 0
+
+    init(_ connection: Connection) { self.connection = connection }
 
     /// A call of the thread that makes it.
     ///
     /// - Throws: `.ended`; `.refused(EAGAIN)` when there are too many.
     mutating func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
         if let ending { throw .ended(ending) }
-        guard calls.count - free.count < CallTable.capacity else {
+        guard calls.count - free.count - reservedCount < CallTable.capacity else {
             throw .refused(.resourceTemporarilyUnavailable)
         }
         let call = unused()
@@ -32,7 +55,7 @@ struct CallTable {
         let flush = unused()
         flush.begin(Expectation(.flush), isOwned: false)
         flush.flushes = call
-        call.isBeingFlushed = true
+        call.flush = flush
         return flush
     }
 
@@ -63,10 +86,14 @@ struct CallTable {
             throw ProtocolViolation("a reply with \(tag), which nothing waits for")
         }
         let call = calls[Int(tag.rawValue)]
+        guard !call.isOwned || call.sentOver == connection.number else {
+            throw ProtocolViolation("a reply with \(tag), which was not sent again over this connection")
+        }
         guard expectation.isMet(by: reply) else {
             throw ProtocolViolation("a reply to \(expectation.type) that does not fit it, with \(tag)")
         }
         call.expectation = nil
+        guard !call.isReserved else { return nil }
         if let old = call.flushes { return finishFlush(call, of: old) }
         call.outcome =
             if case .error(let code) = reply {
@@ -81,7 +108,7 @@ struct CallTable {
     private mutating func finishFlush(_ flush: PendingCall, of old: PendingCall) -> PendingCall? {
         flush.flushes = nil
         free.append(flush)
-        old.isBeingFlushed = false
+        old.flush = nil
         guard old.isOwned else {
             free.append(old)
             return nil
@@ -92,8 +119,69 @@ struct CallTable {
         return old
     }
 
+    // MARK: Losing the connection and going on
+
+    /// A tag set aside, for what a session itself sends: never handed out.
+    mutating func reserve() -> PendingCall {
+        let call = PendingCall(tag: Tag(rawValue: UInt16(calls.count)))
+        call.isReserved = true
+        calls.append(call)
+        reservedCount += 1
+        return call
+    }
+
+    /// A call may be sent, for the first time, over what is returned; `nil` while it has to wait.
+    func route(for call: PendingCall) throws(SessionError) -> Connection? {
+        if let ending { throw .ended(ending) }
+        guard phase == .up else { return nil }
+        call.sentOver = connection.number
+        return connection
+    }
+
+    /// Nothing goes over the connection any more.
+    mutating func lose() {
+        phase = .lost
+        for call in unanswered { call.isSent = false }
+        wakeAll()
+    }
+
+    /// Calls that were sent, that somebody waits for, and that have no reply.
+    var unanswered: [PendingCall] {
+        calls.filter { $0.isOwned && $0.sentOver != 0 && $0.expectation != nil && !$0.isReserved }
+    }
+
+    /// Flushes of calls that nobody waits for any more: nobody else sends them again.
+    var looseFlushes: [PendingCall] {
+        calls.filter { flush in
+            guard flush.expectation != nil, let old = flush.flushes else { return false }
+            return !(old.isOwned && old.expectation != nil)
+        }
+    }
+
+    /// The server has forgotten the session: every call ends, and its fids lead nowhere.
+    mutating func renew(over connection: Connection) {
+        for call in calls where call.expectation != nil {
+            call.expectation = nil
+            if let old = call.flushes {
+                call.flushes = nil
+                old.flush = nil
+                free.append(call)
+                if !old.isOwned { free.append(old) }
+            }
+        }
+        for call in calls where call.isOwned && call.outcome == nil {
+            call.outcome = .failure(.renewed(wasSent: call.sentOver != 0))
+        }
+        epoch += 1
+        self.connection = connection
+        phase = .up
+        wakeAll()
+    }
+
     /// Somebody to read on when the reader leaves.
-    func successor() -> PendingCall? { calls.first { $0.isOwned && $0.isSent && $0.outcome == nil } }
+    func successor() -> PendingCall? {
+        calls.first { $0.isOwned && $0.isSent && $0.outcome == nil && !$0.isReserved }
+    }
 
     func wakeAll() { for call in calls { call.parker.unpark() } }
 }

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import NineP
 internal import Synchronization
 
@@ -14,6 +15,7 @@ public final class Interruption: Sendable {
 
     private struct State {
         var isRequested = false
+        var hasChanged = false
         var target: Target?
     }
 
@@ -22,6 +24,10 @@ public final class Interruption: Sendable {
     public init() {}
 
     public var isRequested: Bool { state.withLock { $0.isRequested } }
+
+    /// A request that may change something was sent with it: what it was part of cannot simply be made again.
+    public var hasChanged: Bool { state.withLock { $0.hasChanged } }
+    func willChange() { state.withLock { $0.hasChanged = true } }
 
     /// Asks for it; calls made with it later are given up at once. May wait while a request is being sent.
     public func interrupt() {
@@ -46,14 +52,15 @@ public final class Interruption: Sendable {
 extension Session {
     /// Asks the server to forget a call, once. One that is not sent yet is flushed by its own thread, right after.
     func flush(_ call: PendingCall, _ serial: UInt64, because surrender: SessionError) {
-        let flush = table.withLock { table -> PendingCall? in
+        let sending = table.withLock { table -> (PendingCall, Connection)? in
             guard call.serial == serial, call.isOwned, call.expectation != nil, !call.isBeingFlushed else {
                 return nil
             }
             call.surrender = surrender
-            return call.isSent ? table.beginFlush(of: call) : nil
+            if call.sentOver == 0 { call.parker.unpark() }
+            return call.isSent ? table.beginFlush(of: call).map { ($0, table.connection) } : nil
         }
-        guard let flush else { return }
-        send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag))
+        guard let (flush, connection) = sending else { return }
+        send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag), over: connection)
     }
 }

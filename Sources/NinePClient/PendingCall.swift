@@ -44,20 +44,26 @@ final class PendingCall: @unchecked Sendable {
     var outcome: Result<Reply, SessionError>?
     /// A thread is in the middle of this call.
     var isOwned = false
+    /// Wholly sent over the connection there is.
     var isSent = false
+    /// The number of the connection it was last sent over, or is being; zero before.
+    var sentOver = 0
     /// Why it is being given up; a Tflush for it is, or will be, under way.
     var surrender: SessionError?
-    /// An unanswered Tflush names this tag: it may not be used again before that is answered.
-    var isBeingFlushed = false
+    /// The unanswered Tflush that names this tag: it may not be used again before that is answered.
+    var flush: PendingCall?
+    var isBeingFlushed: Bool { flush != nil }
     /// This call is itself a Tflush, of that one. Nobody waits for it.
     var flushes: PendingCall?
+    /// Set aside for the session's own requests.
+    var isReserved = false
 
     init(tag: Tag) { self.tag = tag }
 
     func begin(_ expectation: Expectation, isOwned: Bool) {
         serial &+= 1
         self.expectation = expectation
-        (outcome, surrender, flushes) = (nil, nil, nil)
-        (self.isOwned, isSent, isBeingFlushed) = (isOwned, false, false)
+        (outcome, surrender, flushes, flush) = (nil, nil, nil, nil)
+        (self.isOwned, isSent, sentOver) = (isOwned, false, 0)
     }
 }

@@ -40,10 +40,12 @@ extension Session {
     ///
     /// - Throws: `.ended(.system(errno))` when nobody answers there; else as `init(over:)`.
     public convenience init(
-        connectingTo path: String, maximumMessageSize: UInt32 = 1 << 20, limits: Limits = Limits()
+        connectingTo path: String, maximumMessageSize: UInt32 = 1 << 20, limits: Limits = Limits(),
+        isResumable: Bool = false
     ) throws(SessionError) {
         let stream: ByteStream
         do { stream = try ByteStream.connected(to: path) } catch { throw .ended(.system(error)) }
-        try self.init(over: stream, maximumMessageSize: maximumMessageSize, limits: limits)
+        try self.init(
+            over: stream, maximumMessageSize: maximumMessageSize, limits: limits, isResumable: isResumable)
     }
 }

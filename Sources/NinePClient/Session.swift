@@ -14,6 +14,9 @@ internal import SystemPackage
 ///
 /// The server is not trusted: a reply to nothing, of the wrong kind, or with more in it than was asked for ends the session,
 /// which wakes everybody with `.ended`.
+///
+/// A resumable session outlives its connection: when that is lost, calls wait until somebody (whoever watches `lossCounter`)
+/// resumes the session over another, begins it anew, or ends it (Documentation/decisions/13).
 public final class Session: Sendable {
     /// How long things may take.
     public struct Limits: Hashable, Sendable {
@@ -33,54 +36,89 @@ public final class Session: Sendable {
     public let fids = FidPool()
     /// Signalled once, when the session has ended.
     public let endCounter: EventCounter
+    /// Signalled whenever a resumable session has lost its connection.
+    public let lossCounter: EventCounter
+    public let isResumable: Bool
 
-    let stream: ByteStream
     let table: Mutex<CallTable>
-    private let input: Mutex<FrameReader>
-    private let output = Mutex(())
+    /// For the session's own requests when it goes on; they keep their tags, since the server may still have them.
+    let probe: PendingCall
+    let barrier: PendingCall
 
     /// Meets the server over a connected stream: Tversion, Rversion.
     ///
     /// - Parameter maximumMessageSize: the most this side takes, at least 4096; the server may lower it.
     /// - Throws: `.refused(EPROTONOSUPPORT)` when it does not speak 9P2000.L, `.timedOut`, `.ended`.
     public init(
-        over stream: consuming ByteStream, maximumMessageSize: UInt32 = 1 << 20, limits: Limits = Limits()
+        over stream: consuming ByteStream, maximumMessageSize: UInt32 = 1 << 20, limits: Limits = Limits(),
+        isResumable: Bool = false
     ) throws(SessionError) {
         precondition(
             maximumMessageSize >= Protocol9P.minimumMessageSize, "9P2000.L on Linux needs at least 4096")
         var reader = FrameReader()
         let size = try Session.meet(stream, &reader, maximumMessageSize, within: limits.meeting)
-        do { endCounter = try EventCounter() } catch { throw .ended(.system(error)) }
-        (self.maximumMessageSize, self.limits) = (size, limits)
-        self.stream = stream
-        input = Mutex(reader)
-        table = Mutex(CallTable())
+        do {
+            endCounter = try EventCounter()
+            lossCounter = try EventCounter()
+        } catch { throw .ended(.system(error)) }
+        (self.maximumMessageSize, self.limits, self.isResumable) = (size, limits, isResumable)
+        var table = CallTable(Connection(1, stream, reader))
+        (probe, barrier) = (table.reserve(), table.reserve())
+        self.table = Mutex(table)
     }
 
-    deinit { stream.shutDown() }
+    /// Readable, or hung up, when the server did something: for a loop that wants to notice while nobody calls. Of the
+    /// connection there is: another after the session was resumed or renewed.
+    public var rawDescriptor: CInt { table.withLock { $0.connection.stream.rawDescriptor } }
 
-    /// Readable, or hung up, when the server did something: for a loop that wants to notice while nobody calls.
-    public var rawDescriptor: CInt { stream.rawDescriptor }
+    /// Counts how often the server forgot the session.
+    public var epoch: Int { table.withLock { $0.epoch } }
 
     /// How the session ended, `nil` while it lives.
     public var ending: Ending? { table.withLock { $0.ending } }
 
     /// Ends the session: everybody who waits is woken with `.ended`. The first reason counts.
-    public func end(_ ending: Ending = .closed) {
-        let isFirst = table.withLock { table in
-            guard table.ending == nil else { return false }
+    ///
+    /// - Returns: how many calls that had been sent end by it.
+    @discardableResult
+    public func end(_ ending: Ending = .closed) -> Int {
+        let ended = table.withLock { table -> (Connection, Int)? in
+            guard table.ending == nil else { return nil }
             table.ending = ending
             table.wakeAll()
-            return true
+            return (table.connection, table.unanswered.count)
         }
-        guard isFirst else { return }
-        stream.shutDown()
+        guard let (connection, count) = ended else { return 0 }
+        connection.stream.shutDown()
         endCounter.signal()
+        return count
     }
 
-    /// As `end`, unless somebody is reading: then what the server sent before it went still counts, and the reader notices.
-    public func endUnlessReading(_ ending: Ending) {
-        if table.withLock({ !$0.isReading }) { end(ending) }
+    /// The server hung up, as somebody noticed who does not read. What it said before still counts for whoever waits for
+    /// it, reads on, and finds the end too.
+    public func hangUp() {
+        let idle = table.withLock { table -> Connection? in
+            table.isReading || !table.unanswered.isEmpty ? nil : table.connection
+        }
+        if let idle { connectionEnded(idle, .hungUp) }
+    }
+
+    /// Ends the session, or has it wait for another connection, if it is resumable and the server broke no rule.
+    func connectionEnded(_ connection: Connection, _ ending: Ending) {
+        guard isResumable, ending == .hungUp || ending == .forgotten else {
+            end(ending)
+            return
+        }
+        let isLoss = table.withLock { table in
+            guard table.ending == nil, table.connection === connection, table.phase != .lost else {
+                return false
+            }
+            table.lose()
+            return true
+        }
+        guard isLoss else { return }
+        connection.stream.shutDown()
+        lossCounter.signal()
     }
 
     // MARK: Calls
@@ -95,6 +133,7 @@ public final class Session: Sendable {
         _ request: Request, within limit: Duration? = nil, interruption: Interruption? = nil
     ) throws(SessionError) -> Reply {
         let call = try begin(Expectation(request))
+        if request.changes { interruption?.willChange() }
         request.encode(tag: call.tag, into: &call.frame)
         return try finish(call, RawSpan(), within: limit, interruption)
     }
@@ -106,6 +145,7 @@ public final class Session: Sendable {
         _ bytes: RawSpan, to fid: Fid, at offset: UInt64, interruption: Interruption? = nil
     ) throws(SessionError) -> Int {
         let call = try begin(Expectation(.write, limit: bytes.byteCount))
+        interruption?.willChange()
         Request.encodeWriteHeader(
             tag: call.tag, fid: fid, offset: offset, byteCount: bytes.byteCount, into: &call.frame)
         guard case .write(let count) = try finish(call, bytes, within: nil, interruption) else {
@@ -115,7 +155,10 @@ public final class Session: Sendable {
     }
 
     private func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
-        try table.withLock { table throws(SessionError) in try table.begin(expectation) }
+        let call = try table.withLock { table throws(SessionError) in try table.begin(expectation) }
+        // What the tag was last used for was kept until its reply came.
+        call.frame.removeAll(keepingCapacity: true)
+        return call
     }
 
     private func finish(
@@ -124,25 +167,63 @@ public final class Session: Sendable {
         let serial = call.serial
         interruption?.attach(self, call, serial)
         defer { interruption?.detach() }
-        send(call.frame, payload)
-        call.frame.removeAll(keepingCapacity: true)
-        let surrender = table.withLock { _ in
-            call.isSent = true
-            return call.surrender
+        do throws(SessionError) {
+            transmit(call, serial, payload, over: try awaitRoute(for: call))
+        } catch {
+            abandon(call)
+            throw error
         }
-        if let surrender { flush(call, serial, because: surrender) }
-        return try awaitOutcome(of: call, serial, within: limit ?? limits.reply)
+        return try awaitOutcome(of: call, serial, payload, within: limit ?? limits.reply)
     }
 
-    /// Whole frames, one after the other, whoever sends them.
-    func send(_ frame: [UInt8], _ payload: RawSpan = RawSpan()) {
+    /// Sends a call, for the first time or again, and its Tflush if it is given up.
+    private func transmit(
+        _ call: PendingCall, _ serial: UInt64, _ payload: RawSpan, over connection: Connection
+    ) {
+        send(call.frame, payload, over: connection)
+        let (surrender, flush) = table.withLock { table in
+            if call.sentOver == connection.number, table.phase != .lost { call.isSent = true }
+            return (call.surrender, call.flush)
+        }
+        if let flush {
+            send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag), over: connection)
+        } else if let surrender {
+            self.flush(call, serial, because: surrender)
+        }
+    }
+
+    func send(_ frame: [UInt8], _ payload: RawSpan = RawSpan(), over connection: Connection) {
         precondition(
             frame.count + payload.byteCount <= Int(maximumMessageSize),
             "a request larger than the session's maximum")
         do throws(Errno) {
-            try output.withLock { _ throws(Errno) in try stream.write(frame, payload, within: limits.stall) }
+            try connection.send(frame, payload, stall: limits.stall)
         } catch {
-            end(error == .brokenPipe || error == .connectionReset ? .hungUp : .system(error))
+            let hasHungUp = error == .brokenPipe || error == .connectionReset
+            // Replies may be waiting to be read: whoever reads them finds the end behind them.
+            if !(hasHungUp && isResumable) { end(hasHungUp ? .hungUp : .system(error)) }
+        }
+    }
+
+    /// Waits until a new call may be sent; one that is given up before is not sent at all.
+    private func awaitRoute(for call: PendingCall) throws(SessionError) -> Connection {
+        while true {
+            let route = try table.withLock { table throws(SessionError) -> Connection? in
+                if case .failure(let error) = call.outcome { throw error }
+                if let surrender = call.surrender { throw surrender }
+                return try table.route(for: call)
+            }
+            if let route { return route }
+            call.parker.park()
+        }
+    }
+
+    /// A call that was never sent: its tag is free.
+    private func abandon(_ call: PendingCall) {
+        table.withLock { table in
+            call.expectation = nil
+            if call.outcome == nil { call.outcome = .failure(.interrupted) }
+            _ = table.takeOutcome(of: call)
         }
     }
 
@@ -150,32 +231,44 @@ public final class Session: Sendable {
 
     private enum Turn {
         case done(Result<Reply, SessionError>)
-        case read
+        case read(Connection)
+        case send(Connection)
         case wait
     }
 
     private func awaitOutcome(
-        of call: PendingCall, _ serial: UInt64, within limit: Duration?
+        of call: PendingCall, _ serial: UInt64, _ payload: RawSpan, within limit: Duration?
     ) throws(SessionError) -> Reply {
         var deadline = limit.map { ContinuousClock.now + $0 }
         while true {
             let turn = table.withLock { table -> Turn in
                 if let outcome = table.takeOutcome(of: call) { return .done(outcome) }
+                if table.phase == .lost { return .wait }
+                guard call.sentOver == table.connection.number else {
+                    call.sentOver = table.connection.number
+                    return .send(table.connection)
+                }
                 guard !table.isReading else { return .wait }
                 table.isReading = true
-                return .read
+                return .read(table.connection)
             }
             switch turn {
-            case .done(.failure(.refused(.protocolError))):
-                // What a server says to a request before Tversion: it was started anew, and knows none of our fids.
-                end(.forgotten)
-                throw .ended(.forgotten)
+            case .done(.failure(.refused(.protocolError))): throw forgotten()
             case .done(let outcome): return try outcome.get()
-            case .read: read(for: call, until: deadline)
+            case .send(let connection):
+                transmit(call, serial, payload, over: connection)
+                sentAgain(over: connection)
+            case .read(let connection): read(for: call, over: connection, until: deadline)
             case .wait: call.parker.park(for: deadline.map { $0 - .now })
             }
             if let passed = deadline, passed <= .now { deadline = giveUp(call, serial) }
         }
+    }
+
+    /// What a server says to a request before Tversion: it was started anew, and knows none of our fids.
+    private func forgotten() -> SessionError {
+        connectionEnded(table.withLock { $0.connection }, .forgotten)
+        return isResumable ? .renewed(wasSent: false) : .ended(.forgotten)
     }
 
     /// The deadline has passed: asks the server to forget the call, and ends the session if it does not answer that.
@@ -189,18 +282,21 @@ public final class Session: Sendable {
     }
 
     /// Reads for everybody until `call` is answered, then leaves it to the next one.
-    private func read(for call: PendingCall, until deadline: ContinuousClock.Instant?) {
-        input.withLock { reader in
+    private func read(
+        for call: PendingCall, over connection: Connection, until deadline: ContinuousClock.Instant?
+    ) {
+        connection.input.withLock { reader in
             var isDone = false
             while !isDone {
                 switch reader.next(
-                    from: stream, maximumMessageSize: maximumMessageSize, within: deadline.map { $0 - .now },
+                    from: connection.stream, maximumMessageSize: maximumMessageSize,
+                    within: deadline.map { $0 - .now },
                     stall: limits.stall)
                 {
                 case .frame(let frame): isDone = take(frame, for: call)
                 case .nothingYet: isDone = true
                 case .ended(let ending):
-                    end(ending)
+                    connectionEnded(connection, ending)
                     isDone = true
                 }
             }

@@ -10,6 +10,8 @@ public enum Ending: Hashable, Sendable, CustomStringConvertible {
     case forgotten
     /// The server broke the protocol.
     case violation(String)
+    /// It lost its connection and will not have another: why.
+    case gone(String)
     /// The connection failed, or a frame stalled (`ETIMEDOUT`).
     case system(Errno)
 
@@ -18,6 +20,7 @@ public enum Ending: Hashable, Sendable, CustomStringConvertible {
         case .closed: "closed on this side"
         case .hungUp: "the server hung up"
         case .forgotten: "the server was started anew and has forgotten the session; mount again"
+        case .gone(let reason): "the server hung up, and \(reason)"
         case .violation(let what): "the server broke the protocol: \(what)"
         case .system(.timedOut): "the server stopped in the middle of a message"
         case .system(let errno): "the connection failed: \(errno)"
@@ -40,6 +43,9 @@ public enum SessionError: Error, Hashable, Sendable {
     case interrupted
     /// Given up after its limit; the server was told and agreed.
     case timedOut
+    /// The server has forgotten the session and a new one was begun: the fids of the old one lead nowhere. Whether a request
+    /// that was sent was carried out nobody knows; one that was not sent was not.
+    case renewed(wasSent: Bool)
     /// The session is over; nobody knows whether the request was carried out.
     case ended(Ending)
 
@@ -49,7 +55,7 @@ public enum SessionError: Error, Hashable, Sendable {
         case .refused(let errno): errno
         case .interrupted: .interrupted
         case .timedOut: .timedOut
-        case .ended: .ioError
+        case .renewed, .ended: .ioError
         }
     }
 }

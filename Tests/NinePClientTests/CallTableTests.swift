@@ -1,3 +1,4 @@
+import LinuxSystem
 import NineP
 import SystemPackage
 import Testing
@@ -5,9 +6,14 @@ import Testing
 @testable import NinePClient
 
 @Suite struct CallTableTests {
+    private func table() throws -> CallTable {
+        let (_, stream) = try Bench.connect()
+        return CallTable(Connection(1, ByteStream(owning: OwnedDescriptor(owning: stream)), FrameReader()))
+    }
+
     @Test("calls are bounded, and each of them can still be flushed")
     func bounded() throws {
-        var table = CallTable()
+        var table = try table()
         var calls: [PendingCall] = []
         for _ in 0..<CallTable.capacity { calls.append(try table.begin(Expectation(.clunk))) }
         #expect(throws: SessionError.refused(.resourceTemporarilyUnavailable)) {
@@ -20,7 +26,7 @@ import Testing
 
     @Test("once the session has ended nothing begins any more, no flush either")
     func ended() throws {
-        var table = CallTable()
+        var table = try table()
         let call = try table.begin(Expectation(.clunk))
         table.ending = .closed
         #expect(throws: SessionError.ended(.closed)) { try table.begin(Expectation(.clunk)) }

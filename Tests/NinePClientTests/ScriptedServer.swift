@@ -48,8 +48,10 @@ struct Bench {
     let session: Session
     let server: ScriptedServer
 
-    init(limits: Session.Limits = Session.Limits(), answer: Reply? = nil, offering size: UInt32 = 8192) throws
-    {
+    init(
+        limits: Session.Limits = Session.Limits(), answer: Reply? = nil, offering size: UInt32 = 8192,
+        isResumable: Bool = false
+    ) throws {
         let (server, near) = try Bench.connect()
         self.server = server
         let answering = try Background {
@@ -57,7 +59,8 @@ struct Bench {
         }
         let outcome = Result {
             let stream = ByteStream(owning: OwnedDescriptor(owning: near))
-            return try Session(over: stream, maximumMessageSize: size, limits: limits)
+            return try Session(
+                over: stream, maximumMessageSize: size, limits: limits, isResumable: isResumable)
         }
         try answering.join()
         session = try outcome.get()

@@ -26,7 +26,7 @@ import Testing
         let session = try Session(connectingTo: served.socket)
         let fid = session.fids.take()
         _ = try session.attach(fid, user: "", userNumber: getuid(), tree: "tree")
-        root = RemoteFid(owning: fid, of: session, FidCache())
+        root = RemoteFid(owning: fid, of: session, FidCache(), epoch: nil)
         nodes = NodeTable(root: root)
     }
 

@@ -67,6 +67,11 @@ final class LockOwners: Sendable {
         state.withLock { $0.owners[key]?.handles.filter { $0.node === node } ?? [] }
     }
 
+    /// Whether somebody locked something through an open file.
+    func hold(_ handle: OpenHandle) -> Bool {
+        state.withLock { $0.owners.values.contains { $0.handles.contains { $0 === handle } } }
+    }
+
     /// An owner has no lock of `node` any more.
     func unlocked(_ key: UInt64, on node: Node) {
         forget { owner, handle in owner == key && handle.node === node }

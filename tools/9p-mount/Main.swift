@@ -46,7 +46,8 @@ struct MountCommand: ParsableCommand {
         abstract: "Mount the tree of a 9P2000.L server through FUSE.",
         discussion: """
             SOCKET is the server's unix socket, MOUNTPOINT a directory. The mount is coherent: other clients' changes are seen \
-            at once. It ends with SIGTERM, SIGINT or SIGHUP, with fusermount3 -u MOUNTPOINT, or when the server hangs up.
+            at once. It ends with SIGTERM, SIGINT or SIGHUP, with fusermount3 -u MOUNTPOINT, or when the server has hung up \
+            and does not come back.
 
             Exit codes: 0 unmounted as asked, 1 usage or local error, 2 the server refused, 3 the server did not answer.
             """,
@@ -62,6 +63,12 @@ struct MountCommand: ParsableCommand {
         help: ArgumentHelp(
             "Whom the server acts as (default: the number of who runs this).", valueName: "name|uid"))
     var user: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to wait for a server that hung up to come back, in seconds: 0 to 86400. Whoever uses the mount waits meanwhile.",
+            valueName: "seconds"))
+    var reconnect: UInt32 = 60
 
     @Flag(help: "Refuse every change.")
     var readOnly = false
@@ -91,6 +98,9 @@ struct MountCommand: ParsableCommand {
         guard (Protocol9P.minimumMessageSize...(1 << 24)).contains(msize) else {
             throw ValidationError("--msize \(msize): 4096 to 16777216 bytes are allowed")
         }
+        guard reconnect <= 86400 else {
+            throw ValidationError("--reconnect \(reconnect): 0 to 86400 seconds are allowed")
+        }
     }
 
     func run() throws {
@@ -112,6 +122,7 @@ struct MountCommand: ParsableCommand {
         settings.treeName = aname
         settings.user = user.map { UserIdentity($0) } ?? .number(geteuid())
         (settings.maximumMessageSize, settings.isReadOnly) = (msize, readOnly)
+        settings.reconnectLimit = .seconds(Int64(reconnect))
         settings.tree = RemoteTree.Settings(caching: cache, allowsOthers: allowOther)
         return settings
     }
@@ -119,6 +130,8 @@ struct MountCommand: ParsableCommand {
     private func serve(_ report: Report) throws {
         let settings = settings
         MountServing.becomeFlusher()
+        // Whoever reads what we print may go before us.
+        _ = signal(SIGPIPE, SIG_IGN)
         let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
         let mount = try RunningMount(settings, signals: signals)
         report.ready(settings)

@@ -39,6 +39,7 @@ struct MountFailure: Error {
         case .ended(.hungUp):
             self.init(.refused, "the server at \(socket) hung up at once: it may serve one client at a time")
         case .ended(let ending): self.init(.refused, "\(socket): \(ending)")
+        case .renewed: self.init(.refused, "\(socket): the server has forgotten the session")
         case .timedOut, .interrupted:
             self.init(.timedOut, "the server at \(socket) did not answer: is it a 9P server, and running?")
         }

@@ -22,6 +22,8 @@ struct MountSettings: Sendable {
     var user = UserIdentity.number(0)
     var maximumMessageSize: UInt32 = 1 << 20
     var isReadOnly = false
+    /// How long a server that hung up is waited for; zero: not at all.
+    var reconnectLimit = Duration.seconds(60)
     var tree = RemoteTree.Settings()
 }
 

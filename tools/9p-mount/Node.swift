@@ -38,7 +38,7 @@ final class Node: Sendable {
             state.isUsed = true
             return (state.fid, state.place)
         }
-        if let known { return known }
+        if let known, known.isKnown { return known }
         guard let place else { throw .refused(.staleNFSFileHandle) }
         let (fid, qids) = try place.directory.fid(interruption).walk([place.name], interruption)
         // ESTALE has the kernel look the name up again.
@@ -79,7 +79,7 @@ final class Node: Sendable {
     /// An open fid that leads to the file whatever became of its names, if there is one.
     func openFid(writable: Bool = false) -> RemoteFid? {
         state.withLock { state in
-            state.openFiles.first { !writable || $0.access != .readOnly }?.fid
+            state.openFiles.first { (!writable || $0.access != .readOnly) && $0.fid.isKnown }?.fid
         }
     }
 

@@ -2,12 +2,13 @@ import FUSEMount
 import NineP
 import NinePClient
 import Synchronization
+import SystemPackage
 
 /// One open file or directory of the kernel's, with the fid that was opened for it.
 final class OpenHandle: Sendable {
     let number: UInt64
     let node: Node
-    let fid: RemoteFid
+    private let held: Mutex<RemoteFid>
     let flags: OpenFlags
     /// The most bytes one read or write carries.
     let chunkByteCount: Int
@@ -23,12 +24,37 @@ final class OpenHandle: Sendable {
     }
 
     init(_ number: UInt64, _ node: Node, _ fid: RemoteFid, _ flags: OpenFlags, ioUnit: UInt32) {
-        (self.number, self.node, self.fid, self.flags) = (number, node, fid, flags)
+        (self.number, self.node, self.flags) = (number, node, flags)
+        held = Mutex(fid)
         let most = Int(fid.session.maximumMessageSize - Protocol9P.payloadHeaderByteCount)
         chunkByteCount = ioUnit == 0 ? most : min(most, Int(ioUnit))
     }
 
     var access: OpenFlags { flags.access }
+
+    /// The fid it was last opened with. The server may have forgotten it; `opened` asks for one that it knows.
+    var fid: RemoteFid { held.withLock { $0 } }
+
+    /// The fid to use. Where the server has forgotten it the file is opened again by its path.
+    ///
+    /// - Throws: `.refused(ESTALE)` when another file is there now, or none.
+    func opened(_ interruption: Interruption?) throws(SessionError) -> RemoteFid {
+        let known = fid
+        if known.isKnown { return known }
+        let clone: RemoteFid
+        do throws(SessionError) { clone = try node.fid(interruption).clone(interruption) } catch {
+            throw error.isNameGone ? .refused(.staleNFSFileHandle) : error
+        }
+        _ = try clone.session.open(
+            clone.fid, flags.subtracting([.create, .exclusive, .truncate]), interruption: interruption)
+        let old = held.withLock { held in
+            defer { held = clone }
+            return held
+        }
+        // Let go outside the lock.
+        _ = consume old
+        return clone
+    }
 }
 
 /// All open files by the number the kernel was given.

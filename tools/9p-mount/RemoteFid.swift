@@ -9,16 +9,23 @@ final class RemoteFid: Sendable {
     let fid: Fid
     let session: Session
     let cache: FidCache
+    /// The session's when it was made; `nil` for the root's, which is attached anew with each.
+    private let epoch: Int?
     private let isClunked = Atomic(false)
 
     /// Takes over a fid that a successful request has just made.
-    init(owning fid: Fid, of session: Session, _ cache: FidCache) {
-        (self.fid, self.session, self.cache) = (fid, session, cache)
+    ///
+    /// - Parameter epoch: the session's before that request.
+    init(owning fid: Fid, of session: Session, _ cache: FidCache, epoch: Int?) {
+        (self.fid, self.session, self.cache, self.epoch) = (fid, session, cache, epoch)
     }
+
+    /// False when the server has forgotten it.
+    var isKnown: Bool { epoch == nil || epoch == session.epoch }
 
     deinit {
         // Gone whatever the answer; and without a session there is nothing to clunk.
-        if !isClunked.load(ordering: .relaxed) { _ = try? session.clunk(fid) }
+        if !isClunked.load(ordering: .relaxed) && isKnown { _ = try? session.clunk(fid) }
         session.fids.give(back: fid)
     }
 
@@ -42,10 +49,10 @@ final class RemoteFid: Sendable {
     private func walkOnce(
         _ names: [Name], _ interruption: Interruption?
     ) throws(SessionError) -> (RemoteFid, [Qid]) {
-        let newFid = session.fids.take()
+        let (newFid, epoch) = (session.fids.take(), session.epoch)
         do throws(SessionError) {
             let qids = try session.walk(fid, to: newFid, names, interruption: interruption)
-            return (RemoteFid(owning: newFid, of: session, cache), qids)
+            return (RemoteFid(owning: newFid, of: session, cache, epoch: epoch), qids)
         } catch {
             // Given up half way, it may exist all the same: a clunk settles that.
             if error == .interrupted || error == .timedOut { _ = try? session.clunk(newFid) }

@@ -42,7 +42,7 @@ extension RemoteTree {
         _ change: AttributeChange, to node: Node, _ file: OpenFile?, _ interruption: Interruption
     ) throws(SessionError) {
         if let handle = file.flatMap({ handles[$0.handle] }) {
-            return try session.change(handle.fid.fid, change, interruption: interruption)
+            return try session.change(fid(of: handle, interruption).fid, change, interruption: interruption)
         }
         do throws(SessionError) {
             let fid = try node.fid(interruption)

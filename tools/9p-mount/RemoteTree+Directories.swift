@@ -38,7 +38,7 @@ extension RemoteTree {
         }
         if listing.entries.isEmpty || listing.offset != offset {
             let entries = try session.readDirectory(
-                handle.fid.fid, at: offset, byteCount: min(handle.chunkByteCount, 1 << 16),
+                fid(of: handle, interruption).fid, at: offset, byteCount: min(handle.chunkByteCount, 1 << 16),
                 interruption: interruption)
             listing = OpenHandle.Listing(offset: offset, entries: entries[...])
         }

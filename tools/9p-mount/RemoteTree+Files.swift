@@ -75,7 +75,7 @@ extension RemoteTree {
         repeat {
             let asked = min(handle.chunkByteCount, byteCount - bytes.count)
             let part = try session.read(
-                handle.fid.fid, at: offset &+ UInt64(bytes.count), byteCount: asked,
+                fid(of: handle, interruption).fid, at: offset &+ UInt64(bytes.count), byteCount: asked,
                 interruption: interruption)
             if bytes.isEmpty { bytes = part } else { bytes.append(contentsOf: part) }
             guard part.count == asked else { break }
@@ -109,7 +109,8 @@ extension RemoteTree {
             let end = min(bytes.byteCount, written + handle.chunkByteCount)
             do throws(SessionError) {
                 let count = try session.write(
-                    bytes.extracting(written..<end), to: handle.fid.fid, at: offset &+ UInt64(written),
+                    bytes.extracting(written..<end), to: fid(of: handle, interruption).fid,
+                    at: offset &+ UInt64(written),
                     interruption: interruption)
                 guard count > 0 else { break }
                 written += count
@@ -129,7 +130,7 @@ extension RemoteTree {
     ) throws(SessionError) -> OpenHandle {
         try handle.writeBack.withLock { known throws(SessionError) in
             if let known { return known }
-            let clone = try handle.fid.clone(interruption)
+            let clone = try fid(of: handle, interruption).clone(interruption)
             let (_, ioUnit) = try session.open(clone.fid, .readWrite, interruption: interruption)
             let made = OpenHandle(0, handle.node, clone, .readWrite, ioUnit: ioUnit)
             known = made
@@ -140,7 +141,8 @@ extension RemoteTree {
     func synchronize(_ request: consuming FUSERequest, _ inode: InodeNumber, dataOnly: Bool, file: OpenFile) {
         attemptSuccess(request) { interruption throws(SessionError) in
             let handle = try handle(file)
-            try session.synchronize(handle.fid.fid, dataOnly: dataOnly, interruption: interruption)
+            try session.synchronize(
+                fid(of: handle, interruption).fid, dataOnly: dataOnly, interruption: interruption)
         }
     }
 

@@ -12,7 +12,8 @@ extension RemoteTree {
         let found = attempt(request) { interruption throws(SessionError) in
             let handle = try handle(file)
             let asked = owners.lock(lock, file.lockOwner, lock.process)
-            let found = try session.conflict(with: asked, on: handle.fid.fid, interruption: interruption)
+            let found = try session.conflict(
+                with: asked, on: fid(of: handle, interruption).fid, interruption: interruption)
             return FUSEMount.FileLock(
                 FUSEMount.FileLock.Kind(found.kind), start: found.start, byteCount: found.length,
                 process: found.clientID == owners.client ? owners.process(found.processID) : 0)
@@ -49,7 +50,10 @@ extension RemoteTree {
                 return (handle, NineP.FileLock.Status.success)
             }
             let flags: NineP.FileLock.Flags = waits ? .block : []
-            return (handle, try session.lock(handle.fid.fid, lock, flags, interruption: interruption))
+            return (
+                handle,
+                try session.lock(fid(of: handle, interruption).fid, lock, flags, interruption: interruption)
+            )
         }
         switch attempted {
         case .success((let handle, .success)):
@@ -69,7 +73,7 @@ extension RemoteTree {
             undo(lock, handle)
         } attempt: { [self] in
             do throws(SessionError) {
-                switch try session.lock(handle.fid.fid, lock, .block) {
+                switch try session.lock(fid(of: handle, nil).fid, lock, .block) {
                 case .success:
                     owners.locked(owner, lock.processID, through: handle)
                     return .granted
@@ -84,7 +88,8 @@ extension RemoteTree {
     private func undo(_ lock: NineP.FileLock, _ handle: OpenHandle) {
         var lock = lock
         lock.kind = .unlock
-        _ = try? session.lock(handle.fid.fid, lock)
+        let fid = handle.fid
+        if fid.isKnown { _ = try? session.lock(fid.fid, lock) }
     }
 
     /// Through the file it was asked through, and through whatever else the owner locked it.
@@ -92,8 +97,9 @@ extension RemoteTree {
         _ lock: NineP.FileLock, _ handle: OpenHandle, _ owner: UInt64, _ interruption: Interruption
     ) throws(SessionError) {
         let others = owners.handles(of: owner, on: handle.node).filter { $0 !== handle }
-        for handle in [handle] + others {
-            _ = try session.lock(handle.fid.fid, lock, interruption: interruption)
+        // Where the server has forgotten the fid, the lock is gone too.
+        for fid in ([handle] + others).map(\.fid) where fid.isKnown {
+            _ = try session.lock(fid.fid, lock, interruption: interruption)
         }
     }
 
@@ -106,7 +112,9 @@ extension RemoteTree {
         guard !handles.isEmpty else { return owners.forgetIfIdle(owner) }
         let everything = owners.lock(FUSEMount.FileLock(.unlock), owner, 0)
         owners.unlocked(owner, on: node)
-        for handle in handles { _ = try session.lock(handle.fid.fid, everything, interruption: interruption) }
+        for fid in handles.map(\.fid) where fid.isKnown {
+            _ = try session.lock(fid.fid, everything, interruption: interruption)
+        }
     }
 }
 

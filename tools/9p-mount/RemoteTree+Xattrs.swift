@@ -40,7 +40,7 @@ extension RemoteTree {
         _ name: Name, of node: Node, _ capacity: Int, _ interruption: Interruption
     ) throws(SessionError) -> Value {
         let file = try node.statusFid(interruption)
-        let newFid = session.fids.take()
+        let (newFid, epoch) = (session.fids.take(), session.epoch)
         let size: UInt64
         do throws(SessionError) {
             size = try session.walkXattr(file.fid, to: newFid, name, interruption: interruption)
@@ -49,7 +49,7 @@ extension RemoteTree {
             session.fids.give(back: newFid)
             throw error
         }
-        let fid = RemoteFid(owning: newFid, of: session, file.cache)
+        let fid = RemoteFid(owning: newFid, of: session, file.cache, epoch: epoch)
         guard size <= UInt64(RemoteTree.maximumByteCount) else { throw .refused(.argListTooLong) }
         guard capacity > 0 else { return .size(Int(size)) }
         guard size <= UInt64(capacity) else { throw .refused(.outOfRange) }

@@ -2,6 +2,7 @@ import FUSEMount
 import LinuxSystem
 import NineP
 import NinePClient
+import Synchronization
 import SystemPackage
 
 /// A tree of a 9P server's as the kernel's FUSE asks for it: each operation becomes the requests it takes, made on the thread
@@ -31,6 +32,9 @@ final class RemoteTree: FUSEFilesystem, Sendable {
     let lockWaiters: LockWaiters
     let callers = InterruptedCallers()
     let olderServer = OlderServer()
+    /// Requests that ended with EIO because the server forgot the session while they were under way: nobody knows whether
+    /// they were carried out.
+    let inDoubt = Atomic(0)
 
     init(_ session: Session, root: RemoteFid, _ settings: Settings, lockClient: Name) {
         (self.session, self.settings) = (session, settings)
@@ -65,7 +69,28 @@ final class RemoteTree: FUSEFilesystem, Sendable {
         let isWaiting = request.onInterrupt { [callers] in callers.add(interruption, process) }
         if !isWaiting { callers.add(interruption, process) }
         defer { callers.remove(interruption) }
-        do throws(SessionError) { return .success(try body(interruption)) } catch { return .failure(error) }
+        while true {
+            let epoch = session.epoch
+            do throws(SessionError) { return .success(try body(interruption)) } catch {
+                guard isWorthAnotherTry(error, interruption, since: epoch) else { return .failure(error) }
+            }
+        }
+    }
+
+    /// Whether an operation failed only because the server forgot the session meanwhile, and nothing it did can be done twice
+    /// by making it again.
+    private func isWorthAnotherTry(
+        _ error: SessionError, _ interruption: Interruption, since epoch: Int
+    ) -> Bool {
+        switch error {
+        case .renewed where !interruption.hasChanged: return true
+        case .renewed:
+            inDoubt.add(1, ordering: .relaxed)
+            return false
+        // A fid of the old session, asked of the new.
+        case .refused(.badFileDescriptor): return session.epoch != epoch && !interruption.hasChanged
+        default: return false
+        }
     }
 
     /// For operations that answer nothing.
@@ -85,6 +110,17 @@ final class RemoteTree: FUSEFilesystem, Sendable {
     func handle(_ file: OpenFile) throws(SessionError) -> OpenHandle {
         guard let handle = handles[file.handle] else { throw .refused(.badFileDescriptor) }
         return handle
+    }
+}
+
+extension RemoteTree {
+    /// The fid of an open file. Where the server has forgotten the session, a file that was locked has lost its locks: who
+    /// believes to hold them must not go on.
+    func fid(of handle: OpenHandle, _ interruption: Interruption?) throws(SessionError) -> RemoteFid {
+        let known = handle.fid
+        if known.isKnown { return known }
+        guard !owners.hold(handle) else { throw .refused(.ioError) }
+        return try handle.opened(interruption)
     }
 }
 

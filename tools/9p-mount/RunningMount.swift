@@ -3,6 +3,7 @@ import Glibc
 import LinuxSystem
 import NineP
 import NinePClient
+import Synchronization
 import SystemPackage
 
 /// A mount from its session's meeting to its end.
@@ -21,11 +22,14 @@ final class RunningMount {
         case connection
         case session
         case workers
+        case loss
     }
 
     private let settings: MountSettings
     private let signals: SignalDescriptor
     private let session: Session
+    private let tree: RemoteTree
+    private let reconnection: Reconnection
     private let fuse: FUSESession
     private let workers: Workers
 
@@ -33,8 +37,12 @@ final class RunningMount {
     init(_ settings: MountSettings, signals: SignalDescriptor) throws(MountFailure) {
         (self.settings, self.signals) = (settings, signals)
         session = try RunningMount.meet(settings)
-        let root = try RunningMount.attach(session, settings)
-        let tree = RemoteTree(session, root: root, settings.tree, lockClient: RunningMount.lockClient())
+        let attachment = RunningMount.attachment(session, settings)
+        let qid = try RunningMount.attach(session, attachment, settings)
+        let root = RemoteFid(owning: attachment.fid, of: session, FidCache(), epoch: nil)
+        reconnection = Reconnection(
+            socket: settings.socket, session: session, attachment: attachment, root: qid)
+        tree = RemoteTree(session, root: root, settings.tree, lockClient: RunningMount.lockClient())
         let options = MountOptions(settings, transferByteCount: RemoteTree.transferByteCount(session))
         do { fuse = try FUSESession(tree, at: settings.mountPoint, options) } catch {
             throw MountFailure(error)
@@ -51,22 +59,28 @@ final class RunningMount {
     private static func meet(_ settings: MountSettings) throws(MountFailure) -> Session {
         do {
             return try Session(
-                connectingTo: settings.socket, maximumMessageSize: settings.maximumMessageSize)
+                connectingTo: settings.socket, maximumMessageSize: settings.maximumMessageSize,
+                isResumable: settings.reconnectLimit > .zero)
         } catch { throw MountFailure(meeting: error, at: settings.socket) }
     }
 
-    private static func attach(_ session: Session, _ settings: MountSettings) throws(MountFailure)
-        -> RemoteFid
-    {
-        let fid = session.fids.take()
+    private static func attachment(_ session: Session, _ settings: MountSettings) -> Session.Attachment {
         let (name, number): (Name, UInt32) =
             switch settings.user {
             case .number(let number): ("", number)
             case .name(let name): (Name(name), Protocol9P.noUserNumber)
             }
+        return Session.Attachment(
+            fid: session.fids.take(), user: name, userNumber: number, tree: Name(settings.treeName))
+    }
+
+    private static func attach(
+        _ session: Session, _ attachment: Session.Attachment, _ settings: MountSettings
+    ) throws(MountFailure) -> Qid {
         do {
-            _ = try session.attach(fid, user: name, userNumber: number, tree: Name(settings.treeName))
-            return RemoteFid(owning: fid, of: session, FidCache())
+            return try session.attach(
+                attachment.fid, user: attachment.user, userNumber: attachment.userNumber,
+                tree: attachment.tree)
         } catch { throw MountFailure(attaching: error, to: settings.treeName, at: settings.socket) }
     }
 
@@ -80,10 +94,10 @@ final class RunningMount {
     func waitForEnd() throws(Errno) -> Ending {
         let poller = try Poller()
         try poller.add(signals.rawDescriptor, .readable, token: Token.signals.rawValue)
-        try poller.add(
-            session.rawDescriptor, [.peerClosed, .edgeTriggered], token: Token.connection.rawValue)
         try poller.add(session.endCounter.rawDescriptor, .readable, token: Token.session.rawValue)
+        try poller.add(session.lossCounter.rawDescriptor, .readable, token: Token.loss.rawValue)
         try poller.add(workers.endCounter.rawDescriptor, .readable, token: Token.workers.rawValue)
+        try watchConnection(poller)
         var hasHungUp = false
         while true {
             for event in try poller.wait(for: hasHungUp ? .milliseconds(50) : nil) {
@@ -92,13 +106,71 @@ final class RunningMount {
                 case .session: return .sessionEnded
                 case .workers: return .unmounted
                 case .connection: hasHungUp = true
+                case .loss:
+                    session.lossCounter.drain()
+                    if let ending = try goOn(poller) { return ending }
+                    hasHungUp = false
                 default: continue
                 }
             }
             // What the server said before it hung up still counts for whoever reads it.
-            if hasHungUp { session.endUnlessReading(.hungUp) }
+            if hasHungUp { session.hangUp() }
         }
     }
+
+    /// The one before it is watched no more: it is closed.
+    private func watchConnection(_ poller: borrowing Poller) throws(Errno) {
+        try poller.add(
+            session.rawDescriptor, [.peerClosed, .edgeTriggered], token: Token.connection.rawValue)
+    }
+
+    /// The connection is lost: tries to have another, less and less often, for as long as is allowed.
+    ///
+    /// - Returns: how the mount ends; `nil` when it goes on.
+    private func goOn(_ poller: borrowing Poller) throws(Errno) -> Ending? {
+        let started = ContinuousClock.now
+        let deadline = started + settings.reconnectLimit
+        say("the server hung up; waiting up to \(settings.reconnectLimit) for it to come back")
+        var pause = Duration.milliseconds(5)
+        while true {
+            let outcome = reconnection.attempt(
+                within: max(.milliseconds(100), min(.seconds(2), deadline - .now)))
+            switch outcome {
+            case .resumed, .renewed:
+                tell(outcome, after: .now - started)
+                try watchConnection(poller)
+                return nil
+            case .hopeless(let reason): return giveUp(.gone(reason))
+            case .later where deadline <= .now: return giveUp(.gone("it did not come back in time"))
+            case .later: break
+            }
+            for event in try poller.wait(for: min(pause, max(.zero, deadline - .now))) {
+                switch Token(rawValue: event.token) {
+                case .signals where signals.take() != nil: return .signal
+                case .session: return .sessionEnded
+                case .workers: return .unmounted
+                default: continue
+                }
+            }
+            pause = min(pause * 2, .milliseconds(500))
+        }
+    }
+
+    private func giveUp(_ ending: NinePClient.Ending) -> Ending {
+        let count = session.end(ending)
+        if count > 0 { say("\(count) requests end with EIO") }
+        return .sessionEnded
+    }
+
+    private func tell(_ outcome: Reconnection.Outcome, after time: Duration) {
+        let time = "after \(time.components.seconds) s"
+        guard case .renewed = outcome else { return say("resumed \(time)") }
+        say(
+            "attached anew \(time): the server had forgotten the session. Files that were locked answer EIO; in all "
+                + "\(tree.inDoubt.load(ordering: .relaxed)) changes ended in doubt, with EIO, so far")
+    }
+
+    private func say(_ text: String) { Report.write("9p-mount: \(settings.socket): \(text)", to: 2) }
 
     // MARK: Ending
 

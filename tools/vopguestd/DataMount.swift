@@ -14,6 +14,8 @@ import SystemPackage
 final class DataMount {
     enum Step {
         case mounted
+        /// What it says while it is mounted.
+        case note(String)
         /// It did not do in time what it was to do, and is killed.
         case stuck(Duration)
         case ended(Ending)
@@ -42,7 +44,9 @@ final class DataMount {
     private var unmounting: [PendingChange] = []
     private var isEnding = false
     private var deadline: ContinuousClock.Instant?
+    /// What it wrote that is no whole line yet, and its last line.
     private var text = ""
+    private var lastLine: String?
 
     /// Starts it; `change` is answered when it is mounted or has failed.
     ///
@@ -79,13 +83,9 @@ final class DataMount {
         while case let more = output.available(), !more.isEmpty {
             text = String((text + String(decoding: more, as: UTF8.self)).suffix(4096))
         }
-        // A line of its own: refusals speak of what is mounted, too.
-        if !isMounted, text.split(separator: "\n").contains(where: { $0.hasPrefix("mounted ") }) {
-            isMounted = true
-            if !isEnding { deadline = nil }
-            steps.append(.mounted)
-            mounting?.succeed()
-            mounting = nil
+        while let end = text.firstIndex(of: "\n") {
+            steps += take(line: String(text[..<end]))
+            text = String(text[text.index(after: end)...])
         }
         if let ending {
             steps.append(.ended(ended(ending)))
@@ -95,6 +95,19 @@ final class DataMount {
             steps.append(.stuck(Self.limit))
         }
         return steps
+    }
+
+    private func take(line: String) -> [Step] {
+        // A line of its own: refusals speak of what is mounted, too.
+        guard !isMounted, line.hasPrefix("mounted ") else {
+            lastLine = line
+            return isMounted ? [.note(line)] : []
+        }
+        isMounted = true
+        if !isEnding { deadline = nil }
+        mounting?.succeed()
+        mounting = nil
+        return [.mounted]
     }
 
     /// Asks it to unmount; `change` is answered when it has ended.
@@ -107,8 +120,9 @@ final class DataMount {
     }
 
     private func ended(_ ending: SpawnedProcess.Ending) -> Ending {
-        let complaint = text.split(separator: "\n").last { !$0.hasPrefix("mounted ") }.map(String.init)
-        let reason = complaint ?? "9p-mount \(ending)"
+        // One that was killed had no last word.
+        var reason = "9p-mount \(ending)"
+        if case .exited = ending, let lastLine { reason = lastLine }
         mounting?.refuse(Refusal(.ioError, reason))
         for waiting in unmounting { waiting.succeed() }
         if isEnding { return .asked }

@@ -18,6 +18,8 @@ final class DataMounts {
         /// Its name now; as long as it is gone, its last.
         var device: String
         var mount: DataMount?
+        /// What the last one left is being taken away.
+        var dead: DeadMount?
         /// It was mounted once: the setting stands.
         var isKept = false
         var retry = RetryPlan()
@@ -53,7 +55,7 @@ final class DataMounts {
     /// Where a device is mounted, or will be.
     func path(of tag: String) -> String { wanted[tag]?.path ?? "" }
 
-    var areGone: Bool { wanted.values.allSatisfy { $0.mount == nil } }
+    var areGone: Bool { wanted.values.allSatisfy { $0.mount == nil && $0.dead == nil } }
 
     // MARK: What is asked
 
@@ -104,9 +106,8 @@ final class DataMounts {
             guard let mount = entry.mount else { continue }
             for step in mount.service() { take(step, of: tag, entry) }
         }
-        guard !isEnding, dueIsOver() || hasNews, wanted.values.contains(where: { $0.mount == nil }) else {
-            return
-        }
+        let isTime = areDeadOnesGone() || dueIsOver() || hasNews
+        guard isTime, !isEnding, wanted.values.contains(where: { $0.mount == nil }) else { return }
         for source in sources() where !source.socket.isEmpty { mountAnew(source) }
     }
 
@@ -118,8 +119,16 @@ final class DataMounts {
         return !due.isEmpty
     }
 
+    private func areDeadOnesGone() -> Bool {
+        let gone = wanted.filter { $0.value.dead?.isDone() ?? false }
+        for tag in gone.keys { wanted[tag]?.dead = nil }
+        return !gone.isEmpty
+    }
+
     private func mountAnew(_ source: Source) {
-        guard var entry = wanted[source.tag], entry.mount == nil, entry.retry.due == nil else { return }
+        guard var entry = wanted[source.tag], entry.mount == nil, entry.dead == nil,
+            entry.retry.due == nil
+        else { return }
         entry.device = source.device
         do throws(Errno) {
             entry.mount = try DataMount(source.socket, at: entry.path, poller, nil)
@@ -138,6 +147,7 @@ final class DataMounts {
             reporter("mounted", entry.device, "at \(entry.path)" + (entry.isKept ? ", anew" : ""), false)
             wanted[tag]?.isKept = true
             wanted[tag]?.retry.succeeded(at: .now)
+        case .note(let line): reporter("mount-note", entry.device, line, false)
         case .stuck(let limit):
             reporter(
                 "mount-stuck", entry.device,
@@ -148,7 +158,6 @@ final class DataMounts {
 
     private func ended(_ ending: DataMount.Ending, _ tag: String, _ entry: Wanted) {
         wanted[tag]?.mount = nil
-        detachIfDead(entry.path)
         switch ending {
         case .asked:
             reporter("unmounted", entry.device, "from \(entry.path)", false)
@@ -165,16 +174,8 @@ final class DataMounts {
             let next = isEnding ? "" : "; it is mounted anew when the device is there"
             reporter("mount-lost", entry.device, "from \(entry.path): \(reason)\(next)", true)
             wanted[tag]?.retry.failed(at: .now)
-        }
-    }
-
-    /// A mount whose process was killed answers ENOTCONN to everybody until it is taken away. Nobody else's is touched.
-    private func detachIfDead(_ path: String) {
-        do throws(Errno) {
-            _ = try MountPointStatus(of: path)
-        } catch {
-            guard error == .socketNotConnected else { return }
-            do throws(Errno) { try FUSEDevice.detach(path) } catch { return }
+            // Without it the next 9p-mount takes it away.
+            wanted[tag]?.dead = try? DeadMount(at: entry.path, poller)
         }
     }
 }

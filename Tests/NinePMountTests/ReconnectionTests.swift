@@ -1,0 +1,89 @@
+import Glibc
+import LinuxSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A server that hung up is waited for; one that has kept no session is attached anew (Documentation/decisions/13).
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ReconnectionTests {
+    private let directory: ServedDirectory
+    private let mount: Program
+
+    init() throws {
+        directory = try ServedDirectory(.own)
+        for name in ["kept", "replaced", "locked"] {
+            try Self.make("\(directory.export)/\(name)", name)
+        }
+        mount = try directory.mount()
+    }
+
+    private static func make(_ path: String, _ text: String) throws {
+        let file = try FileDescriptor.open(
+            FilePath(path), .writeOnly, options: .create, permissions: .ownerReadWrite)
+        try file.closeAfter { _ = try file.writeAll(text.utf8) }
+    }
+
+    private func open(_ name: String) throws -> FileDescriptor {
+        try FileDescriptor.open(FilePath("\(directory.mountPoint)/\(name)"), .readWrite)
+    }
+
+    private func text(_ file: FileDescriptor) throws -> String {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = try unsafe bytes.withUnsafeMutableBytes {
+            try unsafe file.read(fromAbsoluteOffset: 0, into: $0)
+        }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
+    private func killServer() throws {
+        directory.server.signal(SIGKILL)
+        _ = try directory.server.exitCode()
+        try eventually("9p-mount has noticed") { mount.output.contains("hung up") }
+    }
+
+    private func startServer() throws -> Program {
+        try Program(
+            ours: "9p-server",
+            ["--export", "tree=\(directory.export)", "--listen", "unix:\(directory.socket)"],
+            in: directory.base)
+    }
+
+    @Test(
+        "a server that was started anew: names and open files go on, a replaced file is ESTALE, a locked one EIO"
+    )
+    func startedAnew() throws {
+        let kept = try open("kept")
+        let replaced = try open("replaced")
+        let locked = try open("locked")
+        try #require(flock(locked.rawValue, LOCK_EX) == 0)
+        try killServer()
+        let export = directory.export
+        try #require(unsafe unlink("\(export)/replaced") == 0)
+        try Self.make("\(export)/replaced", "another")
+        // Waits for the server, and then goes on.
+        let waiting = try Program("/bin/cat", ["\(directory.mountPoint)/kept"], in: directory.base)
+        let server = try startServer()
+        defer { server.signal(SIGKILL) }
+        #expect(try waiting.exitCode() == 0)
+        #expect(waiting.output == "kept")
+        #expect(try text(kept) == "kept")
+        _ = try kept.writeAll(toAbsoluteOffset: 0, "KEPT".utf8)
+        #expect(try text(kept) == "KEPT")
+        #expect(throws: Errno.staleNFSFileHandle) { try text(replaced) }
+        #expect(throws: Errno.ioError) { try text(locked) }
+        #expect(try text(try open("locked")) == "locked", "opened anew it answers")
+        for file in [kept, replaced, locked] { try? file.close() }
+        #expect(try directory.end(mount) == 0)
+        #expect(mount.output.contains("attached anew"), "\(mount.output)")
+    }
+
+    @Test("while the server is away a killed program is let go, and a signal ends the mount")
+    func ended() throws {
+        try killServer()
+        let waiting = try Program("/bin/cat", ["\(directory.mountPoint)/kept"], in: directory.base)
+        mount.signal(SIGTERM)
+        #expect(try mount.exitCode() == 0)
+        #expect(try waiting.exitCode() != 0)
+        #expect(!directory.isMounted)
+    }
+}

@@ -46,6 +46,8 @@ final class NinePBench {
         try #require(unsafe mkdir(directory, 0o700) == 0)
         var settings = NinePSettings(directory: directory)
         settings.poolByteCount = 1 << 20
+        // Clients of the tests live on in this process; those that are to come back say so.
+        settings.graceLimit = .zero
         change(&settings)
         let ends = try LoopbackLink.pair(windowByteCount: windowByteCount)
         host = ScriptedHost(ends.host)

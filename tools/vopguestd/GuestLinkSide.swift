@@ -19,13 +19,16 @@ final class GuestLinkSide: LinkSide {
                 LinkTimeout("used_address", standard.limits.usedAddress),
                 LinkTimeout("reset", standard.limits.reset),
                 LinkTimeout("page", standard.pageLimit),
+                LinkTimeout("session", NinePSettings(directory: sockets).graceLimit),
             ]
         ) { link, plan, reporter throws(LinkError) in
             var settings = GuestSettings()
             settings.limits.usedAddress = plan[timeout: "used_address"]
             settings.limits.reset = plan[timeout: "reset"]
             settings.pageLimit = plan[timeout: "page"]
-            return try GuestLinkSide(link, settings, sockets: sockets, reporter)
+            var driver = NinePSettings(directory: sockets)
+            driver.graceLimit = plan[timeout: "session"]
+            return try GuestLinkSide(link, settings, driver, reporter)
         }
     }
 
@@ -45,13 +48,13 @@ final class GuestLinkSide: LinkSide {
     private var isShuttingDown = false
 
     private init(
-        _ link: any Link, _ settings: GuestSettings, sockets: String, _ reporter: LinkReporter
+        _ link: any Link, _ settings: GuestSettings, _ driver: NinePSettings, _ reporter: LinkReporter
     ) throws(LinkError) {
         let listing = Staleness()
         self.listing = listing
         self.reporter = reporter
         backend = try GuestBackend(
-            link: link, drivers: [.ninep(NinePSettings(directory: sockets))], settings: settings,
+            link: link, drivers: [.ninep(driver)], settings: settings,
             events: { event in
                 listing.isStale = true
                 reporter.report(

@@ -10,17 +10,20 @@ final class NinePClientConnection {
         let outline: RequestOutline
         let request: PeerRange
         let reply: PeerRange
+        /// The first bytes, private.
+        let prefix: [UInt8]
         var filled: Int
 
         var missing: Int { Int(request.byteCount) - filled }
     }
 
-    /// A reply on its way out: bytes copied and checked, then the rest where the device wrote it.
-    struct Outgoing {
-        var prefix: ArraySlice<UInt8>
-        let buffer: PeerRange
-        var offset: Int
-        var missing: Int
+    enum Standing {
+        /// What it sends is passed on.
+        case session
+        /// A session is kept: its first frame says whether it is this one's.
+        case candidate
+        /// It sends again what was not answered.
+        case resuming
     }
 
     /// Small requests come in one read; of a large one this much is copied, and the rest is not.
@@ -32,7 +35,13 @@ final class NinePClientConnection {
     var start = 0
     var end = 0
     var partial: PartialRequest?
-    var outgoing: [Outgoing] = []
+    /// A frame that is being compared with one in flight.
+    var joining: JoiningRequest?
+    var outgoing: [UndeliveredReply] = []
+    var standing = Standing.session
+    /// It has agreed on a version.
+    var hasSession = false
+    let peer: WatchedProcess?
     /// What the session agreed on; before that, the most it can.
     var messageSize: UInt32
     var interest: PollEvents = []
@@ -40,6 +49,7 @@ final class NinePClientConnection {
     var isStalled = false
 
     init(_ socket: consuming UnixSocket, messageSize: UInt32) {
+        peer = socket.peerProcess()
         self.socket = socket
         self.messageSize = messageSize
     }
@@ -61,15 +71,11 @@ final class NinePClientConnection {
 
     /// The first reply has gone so much further.
     ///
-    /// - Returns: whether all of it is gone; then it is not outgoing any more.
-    func written(_ count: Int) -> Bool {
-        let ofPrefix = min(count, outgoing[0].prefix.count)
-        outgoing[0].prefix = outgoing[0].prefix.dropFirst(ofPrefix)
-        outgoing[0].offset += count - ofPrefix
-        outgoing[0].missing -= count - ofPrefix
-        guard outgoing[0].prefix.isEmpty && outgoing[0].missing == 0 else { return false }
-        outgoing.removeFirst()
-        return true
+    /// - Returns: the reply when all of it is gone; then it is not outgoing any more.
+    func written(_ count: Int) -> UndeliveredReply? {
+        outgoing[0].sent += count
+        guard outgoing[0].sent == outgoing[0].byteCount else { return nil }
+        return outgoing.removeFirst()
     }
 
     /// Hands out staged bytes.

@@ -11,13 +11,16 @@ extension NinePDriver {
         let events = try poller.wait(for: .zero)
         // Who goes, before who comes.
         for event in events where event.token != Self.listenerToken {
-            if event.token != Self.clientToken {
+            if event.token == Self.peerToken {
+                if isKeeping { endKept() }
+            } else if event.token != Self.clientToken {
                 answer(event.token)
             } else if !event.events.isDisjoint(with: [.hangUp, .error]) {
                 clientLeft()
             }
         }
         let now = ContinuousClock.now
+        if let kept, isKeeping, kept.deadline <= now { endKept() }
         for late in refused where late.deadline <= now { drop(late) }
         if let again = acceptsAgain, again <= now { acceptsAgain = nil }
         if events.contains(where: { $0.token == Self.listenerToken }) { acceptOne() }
@@ -43,12 +46,14 @@ extension NinePDriver {
     private func welcome(_ socket: consuming UnixSocket) {
         let descriptor = socket.rawDescriptor
         do throws(Errno) {
-            if case .idle = phase {
+            switch phase {
+            case .idle, .away:
                 try poller.add(descriptor, .readable, token: Self.clientToken)
                 let client = NinePClientConnection(socket, messageSize: messageSizeMaximum)
                 client.interest = .readable
+                client.standing = kept == nil ? .session : .candidate
                 phase = .client(client)
-            } else {
+            case .client, .ending:
                 try poller.add(descriptor, .readable, token: nextToken)
                 refused.append(
                     RefusedClient(socket, token: nextToken, deadline: .now + settings.refusalLimit))
@@ -72,11 +77,16 @@ extension NinePDriver {
     func clientLeft() {
         guard case .client(let client) = phase else { return }
         unwatch(client.socket.rawDescriptor)
-        for reply in client.outgoing { pool.give(reply.buffer) }
         if let partial = client.partial {
             pool.give(partial.request)
             pool.give(partial.reply)
         }
+        guard client.standing != .candidate, !keep(client) else {
+            phase = .away
+            return
+        }
+        for reply in client.outgoing + (kept?.replies ?? []) { giveBack(reply.record) }
+        kept = nil
         requests.flushAll()
         requests.orphanAll()
         phase = isDirty ? .ending(SessionEnd(deadline: .now + settings.endLimit)) : .idle

@@ -21,25 +21,35 @@ extension NinePDriver {
     }
 
     private func pass(_ record: RequestRecord, _ written: UInt32) throws(PeerViolation) {
-        pool.give(record.request)
-        guard case .client(let client) = phase, !record.isOrphan, try isReply(written, to: record) else {
-            return pool.give(record.reply)
+        guard !record.isOrphan else { return giveBack(record) }
+        guard try isReply(written, to: record) else {
+            return settle(UndeliveredReply(record: record, prefix: [], byteCount: 0))
         }
         let start = pool.offset(of: record.reply)
         let header = try checkedHeader(pool.buffer.window, at: start, written, of: record)
-        if let sequence = record.flushes { requests.orphan(sequence) }
         if let asked = record.askedMessageSize {
+            guard case .client(let client) = phase else { return giveBack(record) }
             let rest = pool.buffer.window.bytes(
                 at: start + header.count, byteCount: Int(written) - header.count)
             let frame = header + rest
             try adopt(frame, asked, record, client)
-            client.outgoing.append(.init(prefix: frame, buffer: record.reply, offset: 0, missing: 0))
+            client.outgoing.append(UndeliveredReply(record: record, prefix: frame, byteCount: frame.count))
             return
         }
-        client.outgoing.append(
-            .init(
-                prefix: header, buffer: record.reply, offset: start + header.count,
-                missing: Int(written) - header.count))
+        settle(UndeliveredReply(record: record, prefix: header, byteCount: Int(written)))
+    }
+
+    /// A reply goes to the client that asked, or is kept until it asks again.
+    private func settle(_ reply: UndeliveredReply) {
+        let record = reply.record
+        if record.isClaimed, case .client(let client) = phase {
+            if let sequence = record.flushes { requests.orphan(sequence) }
+            if reply.byteCount == 0 { giveBack(record) } else { client.outgoing.append(reply) }
+        } else if kept != nil {
+            kept?.replies.append(reply)
+        } else {
+            giveBack(record)
+        }
     }
 
     /// A chain completed with nothing in it is the end of a request that was flushed, and of no other.
@@ -91,6 +101,7 @@ extension NinePDriver {
             throw .frame("an msize of \(messageSize) where \(asked) was asked for")
         }
         client.messageSize = max(messageSize, UInt32(FrameHeader.byteCount))
+        client.hasSession = true
     }
 
     private func endAnswered(_ record: RequestRecord, _ written: UInt32) throws(PeerViolation) {
@@ -109,11 +120,12 @@ extension NinePDriver {
         do throws(Errno) {
             while let reply = client.outgoing.first {
                 switch try pool.buffer.window.send(
-                    reply.prefix, thenAt: reply.offset, byteCount: reply.missing, to: client.socket)
+                    reply.rest, thenAt: pool.offset(of: reply.record.reply) + reply.bufferRange.lowerBound,
+                    byteCount: reply.bufferRange.count, to: client.socket)
                 {
                 case .wouldBlock: return
                 case .ended: return clientLeft()
-                case .moved(let count): if client.written(count) { pool.give(reply.buffer) }
+                case .moved(let count): if let gone = client.written(count) { giveBack(gone.record) }
                 }
             }
         } catch { clientLeft() }

@@ -15,7 +15,8 @@ extension NinePDriver {
     }
 
     func wantsRequests(_ client: NinePClientConnection) -> Bool {
-        client.partial != nil || (canSubmit && !client.isStalled)
+        if client.partial != nil || client.joining != nil { return true }
+        return (canSubmit || client.standing != .session) && !client.isStalled
     }
 
     /// Takes requests for as long as there are any, and room for them.
@@ -34,8 +35,10 @@ extension NinePDriver {
     /// - Returns: whether to go on.
     private func readRequest(of client: NinePClientConnection) throws(Errno) -> Bool {
         if client.partial != nil { return try fillPartial(of: client) }
-        guard canSubmit else { return false }
-        guard hasWholePrefix(client) else {
+        if client.joining != nil, client.stagedCount > 0 { return join(client) }
+        // What is sent again needs no room: it has it.
+        guard canSubmit || client.standing != .session else { return false }
+        guard client.joining == nil, hasWholePrefix(client) else {
             switch try client.stage() {
             case .moved: return true
             case .wouldBlock: return false
@@ -72,12 +75,20 @@ extension NinePDriver {
             clientLeft()
             return false
         }
+        guard decide(client, outline) else { return false }
+        if client.standing == .resuming {
+            if let original = original(of: outline) {
+                client.joining = original
+                return join(client)
+            }
+            if outline.endsResumption { finishResumption(client) }
+        }
         // A tag in use would make two replies one.
         guard !requests.isInUse(outline.header.tag) else {
             clientLeft()
             return false
         }
-        guard let partial = buffers(for: outline, client) else {
+        guard canSubmit, let partial = buffers(for: outline, client) else {
             client.isStalled = true
             return false
         }
@@ -99,7 +110,10 @@ extension NinePDriver {
             pool.give(request)
             return nil
         }
-        return .init(outline: outline, request: request, reply: reply, filled: 0)
+        let prefix = Array(
+            client.staged[client.start..<client.end].prefix(
+                min(RequestRecord.prefixByteCount, Int(outline.header.size))))
+        return .init(outline: outline, request: request, reply: reply, prefix: prefix, filled: 0)
     }
 
     /// A Tversion asks for no more than what queue, window and copy file carry.
@@ -135,7 +149,7 @@ extension NinePDriver {
         let header = partial.outline.header
         var record = RequestRecord(
             tag: header.tag, type: header.type, sequence: requests.takeSequence(), request: partial.request,
-            reply: partial.reply)
+            reply: partial.reply, prefix: partial.prefix)
         switch partial.outline.kind {
         case .ordinary: break
         case .flush(let tag): record.flushes = requests.flush(tag)

@@ -14,12 +14,15 @@ import Virtqueue
 ///          ◄──R frame── socket ◄── guest window ◄──used──
 /// ```
 /// A device carries one session, so the socket takes one client at a time. Requests go out as they come, many at once;
-/// replies go back whole, in the order the device gives them. When the client hangs up the driver sends a Tversion of
-/// its own, so that fids and locks go, and takes the next client when the device has answered everything.
+/// replies go back whole, in the order the device gives them. When the client hangs up its session is kept for a while, if
+/// its process may come back for it; then the driver sends a Tversion of its own, so that fids and locks go, and takes the
+/// next client when the device has answered everything.
 final class NinePDriver: GuestDriver {
     enum Phase {
         case idle
         case client(NinePClientConnection)
+        /// The client is gone; its session is kept for it.
+        case away
         /// The client is gone; the device is made to forget it.
         case ending(SessionEnd)
     }
@@ -32,6 +35,8 @@ final class NinePDriver: GuestDriver {
 
     static let listenerToken: UInt64 = 0
     static let clientToken: UInt64 = 1
+    /// The process whose session is kept.
+    static let peerToken: UInt64 = 2
     /// So many requests are read, and so many rounds made, in one `service()`; then others have their turn.
     static let requestBudget = 256
     static let roundBudget = 8
@@ -50,7 +55,9 @@ final class NinePDriver: GuestDriver {
     var requests: RequestTable
     var phase = Phase.idle
     var refused: [RefusedClient] = []
-    var nextToken: UInt64 = 2
+    var nextToken: UInt64 = 3
+    /// While its client is away, or is coming back.
+    var kept: KeptSession?
     /// The device may have fids and locks of a client.
     var isDirty = false
     /// Since when there is more to do, though nothing will be readable. An instant that stays: a deadline of "now" is
@@ -96,6 +103,7 @@ final class NinePDriver: GuestDriver {
     var nextDeadline: ContinuousClock.Instant? {
         if let moreToDoSince { return moreToDoSince }
         var deadlines = refused.map(\.deadline) + [acceptsAgain].compactMap { $0 }
+        if let kept, isKeeping { deadlines.append(kept.deadline) }
         // When clients are refused in the end, we have to look at the socket again.
         if case .ending(let end) = phase, !isListening, refused.count < Self.refusedMaximum {
             deadlines.append(end.deadline)
@@ -123,6 +131,7 @@ final class NinePDriver: GuestDriver {
     func stop() {
         if case .client(let client) = phase { unwatch(client.socket.rawDescriptor) }
         phase = .idle
+        kept = nil
         refused = []
         if isListening { unwatch(listener.rawDescriptor) }
         isListening = false
@@ -131,6 +140,15 @@ final class NinePDriver: GuestDriver {
 
     var outputs: [DriverOutput] {
         [DriverOutput("socket", socketPath), DriverOutput("tag", tag.fileName)]
+    }
+
+    /// Whether the session that is kept waits for its client.
+    var isKeeping: Bool {
+        switch phase {
+        case .away: true
+        case .client(let client): client.standing == .candidate
+        case .idle, .ending: false
+        }
     }
 
     func unwatch(_ descriptor: CInt) {

@@ -26,5 +26,8 @@ public struct NinePSettings: Sendable, Hashable {
         return UInt32(Int(VOP_COPY_MAX) - headers - 1) & ~4095
     }()
 
+    /// How long a session is kept for a client that hung up, as long as its process lives; zero: not at all.
+    public var graceLimit: Duration = .seconds(60)
+
     static let poolByteCountMinimum = 64 << 10
 }

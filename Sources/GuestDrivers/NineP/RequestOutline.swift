@@ -55,6 +55,9 @@ struct RequestOutline: Equatable {
         }
     }
 
+    /// Tflush of no tag: what was not sent again is not waited for.
+    var endsResumption: Bool { kind == .flush(.none) }
+
     private struct Fields {
         let bytes: ArraySlice<UInt8>
         init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }

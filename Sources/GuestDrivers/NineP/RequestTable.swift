@@ -9,6 +9,8 @@ struct RequestRecord {
     let sequence: UInt64
     let request: PeerRange
     let reply: PeerRange
+    /// The first bytes of its frame, at most `prefixByteCount`: a private copy.
+    var prefix: [UInt8] = []
     /// The msize its Tversion asked for, if it is one.
     var askedMessageSize: UInt32?
     /// The request its Tflush names, if there was one.
@@ -19,6 +21,10 @@ struct RequestRecord {
     var isOrphan = false
     /// Our own Tversion, that ends a session.
     var endsSession = false
+    /// The client that is here sent it, or has sent it again.
+    var isClaimed = true
+
+    static let prefixByteCount = 64
 }
 
 /// What is in flight, by token and by tag. All of it private.
@@ -58,6 +64,23 @@ struct RequestTable {
         freeTokens.append(Int(token))
         return record
     }
+
+    // MARK: Clients that come back
+
+    mutating func unclaimAll() {
+        for token in records.indices { records[token]?.isClaimed = false }
+    }
+
+    /// What is in flight with `tag` and has not been sent again.
+    func unclaimed(_ tag: Tag) -> (token: Int, record: RequestRecord)? {
+        guard let token = tokens[tag], let record = records[token], !record.isClaimed else { return nil }
+        return (token, record)
+    }
+
+    mutating func claim(_ token: Int) { records[token]?.isClaimed = true }
+    mutating func orphanUnclaimed() { orphan { !$0.isClaimed } }
+
+    // MARK: Flushes and ends
 
     /// A Tflush is sent for `tag`.
     ///

@@ -41,13 +41,6 @@ import Testing
         try eventually("9p-mount has noticed") { mount.output.contains("hung up") }
     }
 
-    private func startServer() throws -> Program {
-        try Program(
-            ours: "9p-server",
-            ["--export", "tree=\(directory.export)", "--listen", "unix:\(directory.socket)"],
-            in: directory.base)
-    }
-
     @Test(
         "a server that was started anew: names and open files go on, a replaced file is ESTALE, a locked one EIO"
     )
@@ -62,7 +55,7 @@ import Testing
         try Self.make("\(export)/replaced", "another")
         // Waits for the server, and then goes on.
         let waiting = try Program("/bin/cat", ["\(directory.mountPoint)/kept"], in: directory.base)
-        let server = try startServer()
+        let server = try directory.startAgain()
         defer { server.signal(SIGKILL) }
         #expect(try waiting.exitCode() == 0)
         #expect(waiting.output == "kept")
@@ -75,6 +68,35 @@ import Testing
         for file in [kept, replaced, locked] { try? file.close() }
         #expect(try directory.end(mount) == 0)
         #expect(mount.output.contains("attached anew"), "\(mount.output)")
+    }
+
+    @Test("a server that has kept the session: open files and locks go on, and each line is appended once")
+    func resumed() throws {
+        let journal = "/dev/shm/9p-mount-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        try #require(unsafe mkdir(journal, 0o700) == 0)
+        defer { _ = try? Program("/bin/rm", ["-rf", journal], in: "/tmp").exitCode() }
+        let directory = try ServedDirectory(.own, journal: journal)
+        let mount = try directory.mount()
+        let script = """
+            exec 3>>log 4>lock; flock 4; for n in $(seq 400); do echo $n >&3 || exit 1; done; flock -n 4; echo done
+            """
+        let user = try Program(
+            "/bin/bash", ["-c", "cd \(directory.mountPoint) && \(script)"], in: directory.base)
+        var server = directory.server
+        for _ in 0..<4 {
+            usleep(30_000)
+            server.signal(SIGKILL)
+            _ = try server.exitCode()
+            server = try directory.startAgain(journal: journal)
+        }
+        #expect(try user.exitCode() == 0, "\(user.output) \(mount.output)")
+        let log = try String(
+            decoding: WholeFile.contents(of: "\(directory.export)/log"), as: UTF8.self)
+        #expect(log == (1...400).map { "\($0)\n" }.joined())
+        #expect(!mount.output.contains("attached anew"), "\(mount.output)")
+        #expect(try directory.end(mount) == 0)
+        server.signal(SIGKILL)
+        _ = try server.exitCode()
     }
 
     @Test("while the server is away a killed program is let go, and a signal ends the mount")

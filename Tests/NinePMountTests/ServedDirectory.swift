@@ -22,22 +22,31 @@ final class ServedDirectory: Sendable {
     var socket: String { base + "/socket" }
     var treeName: String { kind == .own ? "tree" : export }
 
-    init(_ kind: Server) throws {
+    /// - Parameter journal: where 9p-server keeps sessions.
+    init(_ kind: Server, journal: String = "none") throws {
         self.kind = kind
         directory = try TemporaryDirectory()
         let base = directory.path
         for name in ["export", "mount"] { unsafe _ = mkdir(base + "/" + name, 0o755) }
-        server = try ServedDirectory.start(kind, base)
+        server = try ServedDirectory.start(kind, base, journal)
         let socket = base + "/socket"
         try eventually("the server's socket") { unsafe Glibc.access(socket, F_OK) == 0 }
     }
 
-    private static func start(_ kind: Server, _ base: String) throws -> Program {
+    private static func serverArguments(_ base: String, _ journal: String) -> [String] {
+        ["--export", "tree=\(base)/export", "--listen", "unix:\(base)/socket", "--journal", journal]
+    }
+
+    /// The server once more, after it was killed.
+    func startAgain(journal: String = "none") throws -> Program {
+        try Program(ours: "9p-server", Self.serverArguments(base, journal), in: base)
+    }
+
+    private static func start(_ kind: Server, _ base: String, _ journal: String) throws -> Program {
         switch kind {
         case .own:
             try Program(
-                ours: "9p-server", ["--export", "tree=\(base)/export", "--listen", "unix:\(base)/socket"],
-                in: base)
+                ours: "9p-server", serverArguments(base, journal), in: base)
         case .diod:
             try Program(
                 "/usr/sbin/diod",

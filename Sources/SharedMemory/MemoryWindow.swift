@@ -69,10 +69,14 @@ public struct MemoryWindow: @unchecked Sendable {
             "outside the window")
     }
 
+    /// - Parameter width: a power of two.
     @inlinable @inline(__always)
     func requireAligned(_ offset: Int, _ width: Int) {
-        requireRange(offset, width)
         precondition(offset & (width &- 1) == 0, "misaligned access to a window")
+        // The access's last byte. An aligned offset below zero is at most `-width`, so that does not wrap, and is
+        // beyond every window.
+        let last = UInt(bitPattern: offset) &+ UInt(bitPattern: width &- 1)
+        precondition(last < UInt(bitPattern: byteCount), "outside the window")
     }
 
     // MARK: Single accesses

@@ -15,17 +15,18 @@ public struct PrivateTable<Element: BitwiseCopyable & Sendable>: ~Copyable, @unc
     // SAFETY: allocated in `init` or `grow`, never handed out.
     deinit { unsafe base.deallocate() }
 
+    /// In place: reading or writing one field of an element touches that field alone.
     @inlinable
     public subscript(_ index: Int) -> Element {
-        @inline(__always) get {
-            precondition(index >= 0 && index < count, "outside the table")
-            // SAFETY: checked above against `count`, which is what was allocated and initialised.
-            return unsafe base[index]
+        @inline(__always) unsafeAddress {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "outside the table")
+            // SAFETY: checked above against `count`, which is what was allocated and initialised, and never negative.
+            return unsafe UnsafePointer(base + index)
         }
-        @inline(__always) set {
-            precondition(index >= 0 && index < count, "outside the table")
+        @inline(__always) unsafeMutableAddress {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "outside the table")
             // SAFETY: as above.
-            unsafe base[index] = newValue
+            return unsafe base + index
         }
     }
 

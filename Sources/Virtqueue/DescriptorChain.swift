@@ -1,3 +1,5 @@
+import SharedMemory
+
 /// One request's descriptors, taken by a device: copied, checked and resolved, so everything here holds still. A
 /// plain value; the segments themselves lie in the queue that gave it out, until it is completed there.
 @frozen
@@ -14,6 +16,19 @@ public struct DescriptorChain: Hashable, Sendable {
     @usableFromInline var last: UInt32 = .noSegment
 
     @inlinable init(head: UInt16) { self.head = head }
+
+    /// A chain of one descriptor, which is not empty.
+    @inlinable @inline(__always)
+    init(head: UInt16, only descriptor: Descriptor) {
+        self.head = head
+        descriptors = 1
+        last = UInt32(head)
+        if descriptor.isWritable {
+            (writableBytes, writableSegments, firstWritable) = (descriptor.byteCount, 1, UInt32(head))
+        } else {
+            (readableBytes, readableSegments) = (descriptor.byteCount, 1)
+        }
+    }
 
     /// Descriptors visited, those of an indirect table among them: at most the queue's size, and one more for the
     /// descriptor that names the table.
@@ -41,6 +56,41 @@ struct ChainSegment: BitwiseCopyable, Sendable {
     @usableFromInline var isInUse = false
 
     @inlinable init() {}
+
+    /// In use by the chain that begins at `head`, and its last.
+    @inlinable @inline(__always)
+    init(offset: Int, byteCount: UInt32, windowIndex: UInt16, head: UInt16) {
+        (self.offset, self.byteCount, self.windowIndex) = (offset, byteCount, windowIndex)
+        self.head = head
+        isInUse = true
+    }
+}
+
+/// The window in which a descriptor's memory was found last, where the next one's most likely is as well.
+@frozen @usableFromInline
+struct HomeWindow: BitwiseCopyable, Sendable {
+    @usableFromInline var base: UInt64 = 0
+    /// Zero while there is none.
+    @usableFromInline var byteCount: UInt64 = 0
+    @usableFromInline var windowIndex: UInt16 = 0
+
+    @inlinable init() {}
+
+    init(of windowIndex: Int, in space: AddressSpace) {
+        let placement = space.placements[windowIndex]
+        base = placement.base
+        byteCount = UInt64(placement.window.byteCount)
+        self.windowIndex = UInt16(truncatingIfNeeded: windowIndex)
+    }
+
+    /// Where in the window all of a range lies, `nil` when it does not lie there.
+    @inlinable @inline(__always)
+    func offset(of address: UInt64, byteCount count: UInt32) -> Int? {
+        let offset = address &- base
+        // An address below `base` gives an offset above every length. A range that wraps reaches past the end.
+        guard offset < byteCount, UInt64(count) <= byteCount &- offset else { return nil }
+        return Int(truncatingIfNeeded: offset)
+    }
 }
 
 extension UInt32 {

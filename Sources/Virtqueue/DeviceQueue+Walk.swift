@@ -6,13 +6,27 @@ extension DeviceQueue {
     /// - Returns: `nil` when an indirect table's segments cannot be kept until another chain is completed.
     @inlinable @inline(__always)
     mutating func walk(from head: UInt16) throws(PeerViolation) -> DescriptorChain? {
+        guard head < size.rawValue else {
+            throw .descriptorIndex(UInt32(head), queueSize: UInt32(size.rawValue))
+        }
+        let descriptor = copyDescriptor(at: head)
+        // One descriptor that lies where the last one lay, the commonest of chains, is all done here.
+        guard !descriptor.hasNext, !descriptor.isIndirect, descriptor.byteCount != 0,
+            let offset = home.offset(of: descriptor.address, byteCount: descriptor.byteCount),
+            !segments[Int(head)].isInUse
+        else { return try walkOn(from: head, descriptor) }
+        segments[Int(head)] = ChainSegment(
+            offset: offset, byteCount: descriptor.byteCount, windowIndex: home.windowIndex, head: head)
+        return DescriptorChain(head: head, only: descriptor)
+    }
+
+    /// As `walk`, for chains of any length; `first` is the descriptor at `head`.
+    @usableFromInline @inline(never)
+    mutating func walkOn(from head: UInt16, _ first: Descriptor) throws(PeerViolation) -> DescriptorChain? {
         var chain = DescriptorChain(head: head)
         var index = head
+        var descriptor = first
         while true {
-            guard index < size.rawValue else {
-                throw .descriptorIndex(UInt32(index), queueSize: UInt32(size.rawValue))
-            }
-            let descriptor = copyDescriptor(at: index)
             try claim(index, for: &chain)
             if descriptor.isIndirect {
                 guard try appendTable(descriptor, to: &chain) else {
@@ -24,6 +38,10 @@ extension DeviceQueue {
             try append(descriptor, at: UInt32(index), to: &chain)
             guard descriptor.hasNext else { return chain }
             index = descriptor.next
+            guard index < size.rawValue else {
+                throw .descriptorIndex(UInt32(index), queueSize: UInt32(size.rawValue))
+            }
+            descriptor = copyDescriptor(at: index)
         }
     }
 
@@ -36,7 +54,6 @@ extension DeviceQueue {
 
     /// Marks a descriptor of the table as part of `chain`. One that is taken already is either further up in the
     /// same chain (a loop) or belongs to another chain in flight.
-    @inlinable @inline(__always)
     mutating func claim(_ index: UInt16, for chain: inout DescriptorChain) throws(PeerViolation) {
         var segment = segments[Int(index)]
         guard !segment.isInUse else {
@@ -51,7 +68,6 @@ extension DeviceQueue {
     }
 
     /// Makes the segment at `place` the last of `chain`.
-    @inlinable @inline(__always)
     mutating func link(_ place: UInt32, to chain: inout DescriptorChain) {
         if chain.last != .noSegment { segments[Int(chain.last)].next = place }
         chain.last = place
@@ -60,7 +76,6 @@ extension DeviceQueue {
 
     /// Checks a descriptor and adds its memory to the chain. A descriptor of no bytes has no memory, so its address
     /// is not looked at.
-    @inlinable @inline(__always)
     mutating func append(
         _ descriptor: Descriptor, at place: UInt32, to chain: inout DescriptorChain
     ) throws(PeerViolation) {
@@ -78,32 +93,39 @@ extension DeviceQueue {
         }
         guard count != 0 else { return }
         if descriptor.isWritable { chain.writableSegments &+= 1 } else { chain.readableSegments &+= 1 }
-        let slice = try buffers.resolve(
-            PeerRange(untrustedAddress: descriptor.address, byteCount: UInt64(count)))
-        var segment = segments[Int(place)]
-        segment.offset = slice.offset
-        segment.byteCount = count
-        segment.windowIndex = UInt16(truncatingIfNeeded: slice.windowIndex)
-        segments[Int(place)] = segment
+        let range = try PeerRange(untrustedAddress: descriptor.address, byteCount: UInt64(count))
+        let slice = try buffers.resolve(range)
+        home = HomeWindow(of: slice.windowIndex, in: buffers)
+        segments[Int(place)].offset = slice.offset
+        segments[Int(place)].byteCount = count
+        segments[Int(place)].windowIndex = UInt16(truncatingIfNeeded: slice.windowIndex)
     }
 
     /// Takes the marks off a chain's descriptors and gives its indirect segments back.
     @inlinable @inline(__always)
     mutating func releaseSegments(of chain: DescriptorChain) {
+        let head = Int(chain.head)
+        let segment = segments[head]
+        precondition(segment.isInUse && segment.head == chain.head, "a chain that is not in flight here")
+        guard segment.next == .noSegment else { return releaseAll(of: chain) }
+        precondition(chain.descriptors == 1, "a chain that is not in flight here")
+        segments[head].isInUse = false
+    }
+
+    @usableFromInline @inline(never)
+    mutating func releaseAll(of chain: DescriptorChain) {
         var place = UInt32(chain.head)
         var count: UInt32 = 0
         while place != .noSegment {
-            var segment = segments[Int(place)]
+            let segment = segments[Int(place)]
             precondition(segment.isInUse && segment.head == chain.head, "a chain that is not in flight here")
-            let next = segment.next
-            segment.isInUse = false
+            segments[Int(place)].isInUse = false
             if place >= size.rawValue {
-                segment.next = freeIndirect
+                segments[Int(place)].next = freeIndirect
                 freeIndirect = place
                 freeIndirectCount &+= 1
             }
-            segments[Int(place)] = segment
-            place = next
+            place = segment.next
             count &+= 1
         }
         precondition(count == chain.descriptors, "a chain that is not in flight here")

@@ -21,6 +21,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// The windows descriptors may point at.
     public let buffers: AddressSpace
 
+    @usableFromInline var home = HomeWindow()
     /// One segment a descriptor of the table, then those of indirect tables.
     @usableFromInline var segments: PrivateTable<ChainSegment>
     /// The first free segment of the indirect ones.
@@ -69,7 +70,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// segments can be kept until one is completed).
     ///
     /// - Throws: what the driver broke, from then on each time: the device needs a reset.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func takeChain() throws(PeerViolation) -> DescriptorChain? {
         if isBroken { try rethrowViolation() }
         do throws(PeerViolation) {
@@ -89,7 +90,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// from the start of that part, and nothing else (VIRTIO 1.3, 2.7.8.2).
     ///
     /// - Precondition: `chain` came from this queue and is in flight; `written` is no more than it has room for.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func complete(_ chain: DescriptorChain, written: UInt32) {
         precondition(written <= chain.writableByteCount, "more written than the chain has room for")
         releaseSegments(of: chain)
@@ -103,7 +104,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// Shows the driver all chains completed so far.
     ///
     /// - Returns: whether the driver asked to be notified of them.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func publishUsed() -> Bool {
         let old = publishedUsed
         guard nextUsed != old else { return false }

@@ -3,9 +3,9 @@ public import SharedMemory
 /// Making chains available: begin, append ranges (readable ones first), commit; then publish many at once.
 extension DriverQueue {
     /// Starts a chain; one that was begun and not committed is forgotten.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func begin(token: UInt64) {
-        abandon()
+        if building.descriptors != 0 { abandon() }
         building.token = token
     }
 
@@ -13,7 +13,7 @@ extension DriverQueue {
     ///
     /// - Returns: false when no descriptor is free: abandon, and take used chains first.
     /// - Precondition: nothing writable was appended before (VIRTIO 1.3, 2.7.4.2); at most 32 bits of length.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func appendReadable(_ range: PeerRange) -> Bool {
         precondition(!building.hasWritable, "a readable range after a writable one")
         return append(range, flags: 0)
@@ -22,7 +22,7 @@ extension DriverQueue {
     /// Adds a range that the device writes.
     ///
     /// - Returns: as for a readable one.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func appendWritable(_ range: PeerRange) -> Bool {
         guard append(range, flags: Descriptor.writeFlag) else { return false }
         building.hasWritable = true
@@ -41,27 +41,26 @@ extension DriverQueue {
             firstFree = building.head
             free &+= Int(building.descriptors)
         }
-        building = ChainBuilding()
+        building.clear()
     }
 
     /// Puts the chain into the available ring, where the device sees it after `publishAvailable()`.
     ///
     /// - Precondition: at least one range was appended.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func commit() {
         precondition(building.descriptors != 0, "a chain without descriptors")
         writePending(followedBy: nil)
-        var record = records[Int(building.head)]
-        record.token = building.token
-        record.writableBytes = building.writableBytes
-        record.last = building.last
-        record.descriptors = building.descriptors
-        record.sequence = nextAvailable
-        record.isHead = true
-        records[Int(building.head)] = record
+        let head = Int(building.head)
+        records[head].token = building.token
+        records[head].writableBytes = building.writableBytes
+        records[head].last = building.last
+        records[head].descriptors = building.descriptors
+        records[head].sequence = nextAvailable
+        records[head].isHead = true
         rings.available.store16(building.head, at: rings.layout.availableHeadOffset(nextAvailable))
         nextAvailable &+= 1
-        building = ChainBuilding()
+        building.clear()
     }
 
     /// One whole chain.
@@ -82,7 +81,7 @@ extension DriverQueue {
     /// Shows the device all chains committed so far.
     ///
     /// - Returns: whether the device asked to be notified of them.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func publishAvailable() -> Bool {
         let old = publishedAvailable
         guard nextAvailable != old else { return false }
@@ -147,4 +146,8 @@ struct ChainBuilding: Sendable {
     @usableFromInline var hasWritable = false
 
     @inlinable init() {}
+
+    /// What a next chain may not find; all else is set before it is looked at.
+    @inlinable @inline(__always)
+    mutating func clear() { (descriptors, writableBytes, hasWritable) = (0, 0, false) }
 }

@@ -61,7 +61,7 @@ public struct DriverQueue: ~Copyable, Sendable {
     /// The next chain the device completed, `nil` when there is none.
     ///
     /// - Throws: what the device broke, from then on each time: it needs a reset.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func takeUsed() throws(PeerViolation) -> Completion? {
         if isBroken { try rethrowViolation() }
         do throws(PeerViolation) {

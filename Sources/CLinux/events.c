@@ -73,6 +73,9 @@ int clinux_check_sealed_memory(int descriptor, uint64_t size) {
 
 int clinux_pipe(int ends[2]) { return result(pipe2(ends, O_CLOEXEC)); }
 int clinux_pidfd_open(int pid) { return result(syscall(SYS_pidfd_open, pid, 0)); }
+int clinux_pidfd_signal(int descriptor, int number) {
+    return result(syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0));
+}
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 int clinux_set_parent_death_signal(int number) { return result(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)); }
 int clinux_name_thread(const char *name) { return result(prctl(PR_SET_NAME, name, 0, 0, 0)); }

@@ -18,6 +18,8 @@ public final class SpawnedProcess: Sendable {
         }
     }
 
+    /// POSIX_SPAWN_SETSID, which glibc declares for others only.
+    private static let newSession: CInt = 0x80
     public let identifier: CInt
     private let descriptor: OwnedDescriptor
     /// Kept, since the kernel tells it once.
@@ -26,7 +28,11 @@ public final class SpawnedProcess: Sendable {
     /// Starts `path` with `arguments` (the program's own name not among them) and this process's environment.
     /// Standard input is /dev/null; `output` receives standard output and error. Signals are unblocked and at their
     /// defaults in the child.
-    public init(_ path: String, _ arguments: [String], output: CInt) throws(Errno) {
+    ///
+    /// - Parameter isDetached: it gets a session of its own, so that a terminal's signals do not reach it.
+    public init(
+        _ path: String, _ arguments: [String], output: CInt, isDetached: Bool = false
+    ) throws(Errno) {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
@@ -43,7 +49,9 @@ public final class SpawnedProcess: Sendable {
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        unsafe posix_spawnattr_setflags(
+            &attributes,
+            Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (isDetached ? Self.newSession : 0)))
 
         // SAFETY: each string is copied to the heap for the call and freed after it; the array ends with nil.
         var words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]

@@ -16,6 +16,21 @@ public final class WatchedProcess: Sendable {
     /// Readable when it has ended.
     public var pollDescriptor: CInt { descriptor.rawValue }
 
+    /// When it was started, in the kernel's ticks since boot: with the number, it means one process of this machine's, ever.
+    /// `nil` when it is gone.
+    public var startTime: UInt64? {
+        guard let bytes = try? ValueFile(reading: "/proc/\(identifier)/stat").contents(), !hasEnded else {
+            return nil
+        }
+        // The second field is a name in brackets, which may hold anything; the start is the 22nd.
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.split(separator: " ")
+        guard let fields, fields.count > 19 else { return nil }
+        return UInt64(fields[19])
+    }
+
+    /// Nothing happens to a process that has ended.
+    public func signal(_ number: CInt) { _ = clinux_pidfd_signal(descriptor.rawValue, number) }
+
     public var hasEnded: Bool {
         var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
         // SAFETY: one entry of this call's own.

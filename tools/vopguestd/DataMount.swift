@@ -35,8 +35,14 @@ final class DataMount {
     /// How long it may take to mount, and to unmount when told to.
     private static let limit = Duration.seconds(30)
 
-    private let process: SpawnedProcess
-    private let output: OutputPipe
+    /// Who serves it.
+    private enum Server {
+        case started(SpawnedProcess, OutputPipe)
+        /// By a daemon before this one.
+        case adopted(WatchedProcess)
+    }
+
+    private let server: Server
     /// Who waits for it to be mounted.
     private var mounting: PendingChange?
     private var isMounted = false
@@ -54,11 +60,12 @@ final class DataMount {
     init(
         _ socket: String, at path: String, _ poller: borrowing Poller, _ change: PendingChange?
     ) throws(Errno) {
-        let pipe = try OutputPipe()
-        defer { pipe.closeWritingEnd() }
-        output = pipe
-        process = try SpawnedProcess(
-            CompanionProgram.path("9p-mount"), ["--foreground", socket, path], output: pipe.writingEnd)
+        let output = try OutputPipe()
+        defer { output.closeWritingEnd() }
+        let process = try SpawnedProcess(
+            CompanionProgram.path("9p-mount"), ["--foreground", socket, path], output: output.writingEnd,
+            isDetached: true)
+        server = .started(process, output)
         mounting = change
         deadline = .now + Self.limit
         do throws(Errno) {
@@ -71,12 +78,34 @@ final class DataMount {
         }
     }
 
+    /// Takes over a process that an earlier daemon started, and that is mounted.
+    init(adopting process: WatchedProcess, _ poller: borrowing Poller) throws(Errno) {
+        server = .adopted(process)
+        isMounted = true
+        try poller.add(process.pollDescriptor, .readable, token: UInt64(process.pollDescriptor))
+    }
+
+    var process: CInt {
+        switch server {
+        case .started(let process, _): process.identifier
+        case .adopted(let process): process.identifier
+        }
+    }
+
+    private func signal(_ number: CInt) {
+        switch server {
+        case .started(let process, _): process.signal(number)
+        case .adopted(let process): process.signal(number)
+        }
+    }
+
     var nextDeadline: ContinuousClock.Instant? { deadline }
 
     /// Does what can be done without blocking.
     ///
     /// - Returns: what has become of it since the last time; `.ended` comes last.
     func service() -> [Step] {
+        guard case .started(let process, let output) = server else { return serviceAdopted() }
         var steps: [Step] = []
         // Asked before the last look at its output: what it said last is there then.
         let ending = process.ending()
@@ -89,12 +118,23 @@ final class DataMount {
         }
         if let ending {
             steps.append(.ended(ended(ending)))
-        } else if let deadline, deadline <= .now {
-            self.deadline = .now + Self.limit
-            process.signal(SIGKILL)
-            steps.append(.stuck(Self.limit))
+            return steps
         }
-        return steps
+        return steps + stuck()
+    }
+
+    /// Of somebody else's child the kernel tells that it has ended, and not how.
+    private func serviceAdopted() -> [Step] {
+        guard case .adopted(let process) = server, process.hasEnded else { return stuck() }
+        for waiting in unmounting { waiting.succeed() }
+        return [.ended(isEnding ? .asked : .lost("9p-mount ended"))]
+    }
+
+    private func stuck() -> [Step] {
+        guard let deadline, deadline <= .now else { return [] }
+        self.deadline = .now + Self.limit
+        signal(SIGKILL)
+        return [.stuck(Self.limit)]
     }
 
     private func take(line: String) -> [Step] {
@@ -116,7 +156,7 @@ final class DataMount {
         guard !isEnding else { return }
         isEnding = true
         deadline = .now + Self.limit
-        process.signal(SIGTERM)
+        signal(SIGTERM)
     }
 
     private func ended(_ ending: SpawnedProcess.Ending) -> Ending {

@@ -15,6 +15,7 @@ final class DataMounts {
     /// A device's mount, by its tag.
     private struct Wanted {
         let path: String
+        let socket: String
         /// Its name now; as long as it is gone, its last.
         var device: String
         var mount: DataMount?
@@ -36,6 +37,8 @@ final class DataMounts {
     private let poller: Poller
     private let reporter: LinkReporting
     private var isEnding = false
+    /// Tags whose record was looked for.
+    private var recalled: Set<String> = []
 
     /// How a mount says what became of it.
     typealias LinkReporting = (_ event: String, _ device: String, _ message: String, _ isWarning: Bool) ->
@@ -70,6 +73,7 @@ final class DataMounts {
             }
             wanted[source.tag]?.isKept = false
             if let mount = known.mount { return mount.unmount(change) }
+            MountRecord.forget(beside: known.socket)
             wanted[source.tag] = nil
             return change.succeed()
         }
@@ -83,7 +87,7 @@ final class DataMounts {
             return change.refuse(
                 Refusal(.socketNotConnected, "the device has no socket to mount; bind its driver first"))
         }
-        var entry = Wanted(path: path, device: source.device)
+        var entry = Wanted(path: path, socket: source.socket, device: source.device)
         do throws(Errno) {
             entry.mount = try DataMount(source.socket, at: path, poller, change)
             wanted[source.tag] = entry
@@ -107,8 +111,11 @@ final class DataMounts {
             for step in mount.service() { take(step, of: tag, entry) }
         }
         let isTime = areDeadOnesGone() || dueIsOver() || hasNews
-        guard isTime, !isEnding, wanted.values.contains(where: { $0.mount == nil }) else { return }
-        for source in sources() where !source.socket.isEmpty { mountAnew(source) }
+        guard isTime, !isEnding else { return }
+        for source in sources() where !source.socket.isEmpty {
+            recall(source)
+            mountAnew(source)
+        }
     }
 
     /// Whether the time of some mount has come; then it waits for nothing but its device.
@@ -117,6 +124,23 @@ final class DataMounts {
         let due = wanted.filter { $0.value.mount == nil && $0.value.retry.isOver(at: now) }
         for tag in due.keys { wanted[tag]?.retry.due = nil }
         return !due.isEmpty
+    }
+
+    /// What a daemon before this one kept of a device that is seen for the first time.
+    private func recall(_ source: Source) {
+        guard recalled.insert(source.tag).inserted, wanted[source.tag] == nil,
+            let record = MountRecord(beside: source.socket)
+        else { return }
+        var entry = Wanted(path: record.path, socket: source.socket, device: source.device)
+        entry.isKept = true
+        if let process = record.running(), let mount = try? DataMount(adopting: process, poller) {
+            entry.mount = mount
+            reporter(
+                "mount-adopted", source.device, "at \(record.path), process \(process.identifier)", false)
+        } else {
+            entry.dead = try? DeadMount(at: record.path, poller)
+        }
+        wanted[source.tag] = entry
     }
 
     private func areDeadOnesGone() -> Bool {
@@ -146,6 +170,7 @@ final class DataMounts {
         case .mounted:
             reporter("mounted", entry.device, "at \(entry.path)" + (entry.isKept ? ", anew" : ""), false)
             wanted[tag]?.isKept = true
+            keepRecord(entry)
             wanted[tag]?.retry.succeeded(at: .now)
         case .note(let line): reporter("mount-note", entry.device, line, false)
         case .stuck(let limit):
@@ -156,16 +181,30 @@ final class DataMounts {
         }
     }
 
+    /// Without it a daemon after this one does not know of the mount.
+    private func keepRecord(_ entry: Wanted) {
+        guard let process = entry.mount?.process, let record = MountRecord(process, at: entry.path) else {
+            return
+        }
+        do throws(Errno) { try record.keep(beside: entry.socket) } catch {
+            reporter(
+                "not-saved", entry.device,
+                "the mount at \(entry.path) is not known to a daemon after this one: \(error)", true)
+        }
+    }
+
     private func ended(_ ending: DataMount.Ending, _ tag: String, _ entry: Wanted) {
         wanted[tag]?.mount = nil
         switch ending {
         case .asked:
             reporter("unmounted", entry.device, "from \(entry.path)", false)
+            MountRecord.forget(beside: entry.socket)
             if !isEnding { wanted[tag] = nil }
         case .byOthers:
             reporter(
                 "unmounted", entry.device,
                 "from \(entry.path), by somebody else; it is not mounted again until it is asked for", false)
+            MountRecord.forget(beside: entry.socket)
             wanted[tag] = nil
         case .failed(let reason):
             reporter("mount-failed", entry.device, "at \(entry.path): \(reason)", true)

@@ -32,6 +32,8 @@ int clinux_pipe(int ends[2]);
 
 /// A pollable descriptor for another process; readable when it has ended.
 int clinux_pidfd_open(int pid);
+/// Reaches that process or none.
+int clinux_pidfd_signal(int descriptor, int number);
 int clinux_gettid(void);
 /// Names the calling thread; 15 bytes are kept.
 int clinux_name_thread(const char *name);

@@ -1,34 +1,51 @@
 import Glibc
 
-/// A named place in a daemon where a test ends it as SIGKILL would, at exactly that instruction.
-///
-/// `VOP_KILL_AT=NAME` in the environment kills the process when it comes there, `VOP_KILL_AT=NAME:N` when it comes
-/// there for the Nth time. Without the variable passing one costs a load and a branch.
-public enum KillPoint {
-    private static let chosen: (name: String, counter: Countdown)? = {
-        guard let text = unsafe getenv("VOP_KILL_AT") else { return nil }
-        let parts = unsafe String(cString: text).split(separator: ":", maxSplits: 1)
-        guard let name = parts.first else { return nil }
-        return (String(name), Countdown(parts.count == 2 ? Int(parts[1]) ?? 1 : 1))
-    }()
+/// Places where a test has a process kill itself, as if somebody had killed it just then. In a debug build with
+/// VOP_KILL_AT=NAME or NAME:COUNT in its environment; a release build has none of it.
+public enum KillPoint: String, Sendable, CaseIterable {
+    /// A chain was taken from the driver and written down; no backend has it. In a backend: it has it.
+    case afterTake = "after-take"
+    /// An intent is in the journal, its effect is not made.
+    case afterIntent = "after-intent"
+    /// The effect is made, its reply is not in the journal.
+    case afterSideEffect = "after-side-effect"
+    /// The reply is in the journal, and nowhere else.
+    case afterJournal = "after-journal"
+    /// A record of the journal is written but for its length.
+    case inJournalRecord = "in-journal-record"
+    /// Answers are about to be written to their carrier.
+    case beforeAnswer = "before-answer"
+    /// Answers are written to their carrier, and still in the journal.
+    case afterAnswer = "after-answer"
 
-    private final class Countdown: Sendable {
-        private let left: Monitor<Int>
-        init(_ count: Int) { left = Monitor(count) }
-
-        /// True once, the last time.
-        func isDue() -> Bool {
-            left.withLock {
-                $0 -= 1
-                return $0 == 0
-            }
-        }
-    }
-
-    public static func pass(_ name: StaticString) {
-        guard let chosen, chosen.name == "\(name)", chosen.counter.isDue() else { return }
-        kill(getpid(), SIGKILL)
-        // The signal is this thread's too: it never gets further.
-        while true { pause() }
+    /// Kills this process, the COUNTth time it comes here.
+    @inline(__always)
+    public static func reach(_ point: KillPoint) {
+        #if DEBUG
+            KillPlan.shared?.reach(point)
+        #endif
     }
 }
+
+#if DEBUG
+    import Synchronization
+
+    private final class KillPlan: Sendable {
+        static let shared = KillPlan()
+        private let point: KillPoint
+        private let left: Atomic<Int>
+
+        private init?() {
+            guard let text = unsafe getenv("VOP_KILL_AT") else { return nil }
+            let parts = unsafe String(cString: text).split(separator: ":")
+            guard let name = parts.first, let point = KillPoint(rawValue: String(name)) else { return nil }
+            self.point = point
+            left = Atomic(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+        }
+
+        func reach(_ point: KillPoint) {
+            guard point == self.point, left.subtract(1, ordering: .relaxed).newValue == 0 else { return }
+            _ = kill(getpid(), SIGKILL)
+        }
+    }
+#endif

@@ -72,14 +72,14 @@ final class SocketConnection: ReplySink {
         var done = 0
         defer {
             if done > 0 {
-                KillPoint.pass("after-answer")
+                KillPoint.reach(.afterAnswer)
                 requests.withLock { $0 }.sent(output.frames[..<done].map(\.token))
             }
             output.frames.removeFirst(done)
         }
         while done < output.frames.count {
             let frame = output.frames[done].bytes
-            KillPoint.pass("before-answer")
+            KillPoint.reach(.beforeAnswer)
             let count: Int
             switch (try? socket.write(frame[output.sentByteCount...])) ?? .ended {
             case .moved(let moved): count = moved

@@ -12,6 +12,7 @@ final class KilledServer {
         case ordinaryUser
 
         static var possible: [Owner] { getuid() == 0 ? allCases : [.ordinaryUser] }
+        static var first: Owner { getuid() == 0 ? .root : .ordinaryUser }
         var user: UInt32 { getuid() == 0 && self == .ordinaryUser ? 4242 : getuid() }
     }
 
@@ -97,4 +98,28 @@ final class KilledServer {
         outstanding = []
         return replies
     }
+
+    /// Another server, which the client does not know of.
+    func restartOnly() throws { server = try KilledServer.start(top, owner, nil, []) }
+
+    /// What the server counts, by name.
+    func counts() throws -> [String: Int] {
+        server.process.signal(SIGUSR1)
+        for _ in 0..<1000 {
+            if let line = server.printed.split(separator: "\n").last(where: { $0.hasPrefix("resumed_fids=") })
+            {
+                let pairs = line.split(separator: " ").map { $0.split(separator: "=") }
+                return Dictionary(
+                    pairs.map { (String($0[0]), Int($0[1]) ?? -1) }, uniquingKeysWith: { first, _ in first })
+            }
+            usleep(10_000)
+        }
+        throw Errno.timedOut
+    }
+
+    func descriptorCount() throws -> Int {
+        try DirectoryPath.names(at: "/proc/\(server.process.identifier)/fd").count
+    }
+
+    func hangUp() { client.hangUp() }
 }

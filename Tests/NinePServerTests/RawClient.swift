@@ -13,6 +13,8 @@ final class RawClient: @unchecked Sendable {
 
     init(to path: String) throws { stream = try ByteStream.connected(to: path) }
 
+    func hangUp() { stream.shutDown() }
+
     func send(bytes: [UInt8]) throws { try stream.write(bytes, within: HangGuard.limit) }
     func send(_ request: Request, tag: UInt16) throws {
         try send(bytes: request.encoded(tag: NineP.Tag(rawValue: tag)))

@@ -108,7 +108,7 @@ extension KilledServer {
         return try client.attributes(2).size == 3 ? nil : "the fid names another file"
     }
 
-    fileprivate func prepareFids() throws {
+    func prepareFids() throws {
         try tree.write("one", to: "old")
         #expect(unsafe chown(tree.path + "/old", owner.user, owner.user) == 0)
         try client.walk(0, to: 1)

@@ -157,9 +157,9 @@ final class QueueAnswers: ReplySink {
 
     private func send(_ batch: BatchWriter, through port: any AnswerPort) -> CopyFileError? {
         do throws(CopyFileError) {
-            KillPoint.pass("before-answer")
+            KillPoint.reach(.beforeAnswer)
             try port.send(batch)
-            KillPoint.pass("after-answer")
+            KillPoint.reach(.afterAnswer)
             return nil
         } catch { return error }
     }

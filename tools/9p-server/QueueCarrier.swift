@@ -145,7 +145,7 @@ final class QueueCarrier: Sendable {
 
         mutating func take(_ chains: [ReceivedChain]) {
             for chain in chains where answers.begin(chain.token, isRedelivered: chain.isRedelivered) {
-                KillPoint.pass("after-take")
+                KillPoint.reach(.afterTake)
                 if !chain.isRedelivered, !hasSeenNew {
                     hasSeenNew = true
                     session.journal?.forgetAll(but: answers.tokens)

@@ -206,9 +206,8 @@ extension Journal {
 
 extension Journal.State {
     fileprivate mutating func append(_ record: [UInt8]) {
-        KillPoint.pass("journal-before-record")
         file.store(Array(record[4...]), at: end + 4)
-        KillPoint.pass("journal-torn-record")
+        KillPoint.reach(.inJournalRecord)
         file.commit(UInt32(record.count), at: end)
         _ = note(record[8...], from: end + 8)
         end += record.count

@@ -42,7 +42,7 @@ final class JournaledRequest {
         case .notApplied, nil: break
         }
         try journal.intend(Intent(effect), token, frameSum: frameSum)
-        KillPoint.pass("after-intent")
+        KillPoint.reach(.afterIntent)
         return .notApplied
     }
 

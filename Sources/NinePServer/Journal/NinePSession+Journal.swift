@@ -28,7 +28,7 @@ extension NinePSession {
         worker.request = request
         let frame = executed(job, on: worker)
         worker.request = nil
-        if request.hasIntent { KillPoint.pass("after-side-effect") }
+        if request.hasIntent { KillPoint.reach(.afterSideEffect) }
         if request.isUndecidable {
             server.tallies.undecided.add(1, ordering: .relaxed)
             logger.warning(
@@ -37,7 +37,7 @@ extension NinePSession {
         }
         conclude(job, frame, request, reserved: reserved)
         request.finish()
-        KillPoint.pass("after-journal")
+        KillPoint.reach(.afterJournal)
         return frame
     }
 

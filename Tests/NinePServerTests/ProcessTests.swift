@@ -168,6 +168,32 @@ struct ProcessTests {
         #expect(try server.waitForEnd() == .exited(0))
     }
 
+    @Test("a copy file that does not come in time: exit code 3, and what to do")
+    func patience() throws {
+        defer { top.remove() }
+        let (code, output) = try run(
+            ServerProcess.program,
+            [
+                "--export", top.path + "/tree", "--copy-file", top.path + "/copy", "--patience", "1",
+                "--journal",
+                top.path + "/journal",
+            ])
+        #expect(code == 3 && output.contains("start vophostd, or add the device"), "\(output)")
+    }
+
+    @Test("a journal where others may write, or that cannot be made, is refused")
+    func journals() throws {
+        defer { top.remove() }
+        try top.makeDirectory("open")
+        #expect(unsafe chmod(top.path + "/open", 0o777) == 0)
+        for place in ["/open", "/tree/file/x"] {
+            let (code, output) = try run(
+                ServerProcess.program,
+                ["--export", top.path + "/tree", "--listen", "unix:\(socket)", "--journal", top.path + place])
+            #expect(code == 1 && output.contains("only you may write to"), "\(output)")
+        }
+    }
+
     @Test("a client nobody here wrote: diod's list, print, and load a directory")
     func diodClients() throws {
         defer { top.remove() }

@@ -124,8 +124,9 @@ final class QueueCarrier: Sendable {
         let callByteCount: Int
         /// The most a frame, and so a chain's readable part, may have.
         let chainByteLimit: Int
-        /// Chains that are delivered again come first: with the first other one it is known which do not.
-        private var hasSeenNew = false
+        /// When what an earlier process left may be forgotten: chains that are delivered again come first, but the
+        /// daemon may still be putting them back while the first new one is here already.
+        private var forgetsAt: ContinuousClock.Instant?
 
         init(_ carrier: QueueCarrier, callByteCount: Int, journal: SessionJournal?) {
             self.callByteCount = callByteCount
@@ -140,14 +141,14 @@ final class QueueCarrier: Sendable {
 
         mutating func reopened(_ file: CopyFileClient) {
             answers.reopened(file)
-            hasSeenNew = false
+            forgetsAt = .now + .seconds(5)
         }
 
         mutating func take(_ chains: [ReceivedChain]) {
             for chain in chains where answers.begin(chain.token, isRedelivered: chain.isRedelivered) {
                 KillPoint.reach(.afterTake)
-                if !chain.isRedelivered, !hasSeenNew {
-                    hasSeenNew = true
+                if !chain.isRedelivered, let time = forgetsAt, time <= .now {
+                    forgetsAt = nil
                     session.journal?.forgetAll(but: answers.tokens)
                 }
                 answers.waitForRoom { session.hasRoom }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# 9p-server is killed again and again under a whole stack with a mount in use: nothing is lost, nothing is done twice.
+# 9p-server is killed again and again, under a whole stack and on a socket, with a mount in use: nothing is lost,
+# nothing is done twice.
 #
 #   killed-server.sh [KILLS]
 kills=${1:-12}
@@ -25,49 +26,13 @@ start_mount
 descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
 
 echo "a workload of what must be done once, and a checksummed one, over $kills kills"
-python3 - "$mount" "$work/go-on" <<'P' >"$work/log/once" 2>&1 &
-import os, sys, hashlib, errno
-mount, go_on = sys.argv[1], sys.argv[2]
-os.chdir(mount); os.mkdir("once"); os.chdir("once")
-log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-held = os.open("held", os.O_RDWR | os.O_CREAT, 0o644)
-failures = {}
-def do(what, *a):
-    try: return what(*a)
-    except OSError as e:
-        failures[(what.__name__, errno.errorcode[e.errno])] = failures.get((what.__name__, errno.errorcode[e.errno]), 0) + 1
-        print(what.__name__, a, errno.errorcode[e.errno], flush=True)
-n = 0
-while not os.path.exists(go_on) or n < 200:
-    d = f"d{n}"
-    do(os.mkdir, d)
-    fd = do(os.open, d + "/new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-    if fd is not None:
-        do(os.write, fd, b"%08d" % n); os.close(fd)
-    do(os.link, d + "/new", d + "/link")
-    do(os.symlink, "target", d + "/symlink")
-    do(os.rename, d + "/link", d + "/renamed")
-    do(os.unlink, d + "/new")
-    do(os.write, log, b"%08d\n" % n)
-    do(os.pwrite, held, hashlib.sha256(b"%d" % n).digest(), 32 * n)
-    do(os.rename, d, f"e{n}")
-    n += 1
-print("rounds", n, "failures", failures, flush=True)
-lines = open("log").read().split("\n")[:-1]
-assert lines == ["%08d" % i for i in range(n)], "the log has %d lines of %d" % (len(lines), n)
-for i in range(n):
-    assert sorted(os.listdir(f"e{i}")) == ["renamed", "symlink"], i
-    assert open(f"e{i}/renamed").read() == "%08d" % i and os.stat(f"e{i}/renamed").st_nlink == 1, i
-    assert os.pread(held, 32, 32 * i) == hashlib.sha256(b"%d" % i).digest(), i
-assert not failures, failures
-P
+python3 "$(dirname "$0")/once.py" "$mount" "$work/go-on" >"$work/log/once" 2>&1 &
 once=$!
 (cd "$mount" && mkdir sums && while [ ! -e "$work/go-on" ]; do
     head -c 3000000 /dev/urandom >"$work/random" && cp "$work/random" sums/copy && cmp "$work/random" sums/copy || exit 1
 done) >"$work/log/sums" 2>&1 &
 sums=$!
 
-before=
 for ((kill = 0; kill < kills; kill++)); do
     sleep "0.$((RANDOM % 6 + 2))"
     kill_server
@@ -89,7 +54,32 @@ sync "$mount/once/log" 2>/dev/null || true
 before=$(descriptors "${process[9p-server]}")
 kill_server
 server
-await "as many descriptors as before" test "$(descriptors "${process[9p-server]}")" -le "$((before + 1))"
+no_more_descriptors() { [ "$(descriptors "${process[9p-server]}")" -le $((before + 1)) ]; }
+await "as many descriptors as before" no_more_descriptors
+
+echo "the same on a socket of its own, which 9p-mount connects to again"
+rm "$work/go-on"
+mkdir "$work/tree" "$work/direct"
+socket_server() {
+    : >"$work/log/socket-server"
+    start socket-server "$bin/9p-server" --export "/=$work/tree" --listen "unix:$work/direct.sock" --journal "$journal"
+    await "9p-server on a socket" grep -q ^serving "$work/log/socket-server"
+}
+socket_server
+start direct-mount "$bin/9p-mount" --foreground "$work/direct.sock" "$work/direct"
+await "the direct mount" mountpoint -q "$work/direct"
+python3 "$(dirname "$0")/once.py" "$work/direct" "$work/go-on" >"$work/log/direct" 2>&1 &
+once=$!
+for ((kill = 0; kill < kills; kill++)); do
+    sleep "0.$((RANDOM % 6 + 2))"
+    kill -KILL "${process[socket-server]}"
+    wait "${process[socket-server]}" 2>/dev/null || true
+    socket_server
+    await "the client" grep -q "the client is back" "$work/log/socket-server"
+done
+touch "$work/go-on"
+wait $once || fail "the workload on the socket: $(tail -n 5 "$work/log/direct")"
+grep rounds "$work/log/direct"
 
 echo "a full journal is said, and refused, not passed over"
 if [ "$(id -u)" = 0 ] && mkdir "$work/small" && mount -t tmpfs -o size=64k,mode=700 tmpfs "$work/small" 2>/dev/null; then

@@ -43,27 +43,27 @@ public enum AttributeForm: Sendable {
     /// The value's bytes in config space.
     ///
     /// - Throws: `EINVAL` for a wrong form, `ERANGE` for a number or length out of bounds.
-    func encode(_ text: String, of name: String) throws(ConfigurationError) -> [UInt8] {
+    func encode(_ text: String) throws(ConfigurationError) -> [UInt8] {
         switch self {
         case .number(let range, let byteCount):
-            return try number(text, of: name, in: range).littleEndianBytes(byteCount)
+            return try number(text, in: range).littleEndianBytes(byteCount)
         case .powerOfTwo(let range, let byteCount):
-            let value = try number(text, of: name, in: range)
-            guard value & (value &- 1) == 0 else { throw refused(text, name, .range) }
+            let value = try number(text, in: range)
+            guard value & (value &- 1) == 0 else { throw refused(text, .range) }
             return value.littleEndianBytes(byteCount)
         case .macAddress:
-            return try macAddress(text, of: name)
+            return try macAddress(text)
         case .choice(let words, let byteCount):
-            guard let index = words.firstIndex(of: text) else { throw refused(text, name, .form) }
+            guard let index = words.firstIndex(of: text) else { throw refused(text, .form) }
             return UInt64(index).littleEndianBytes(byteCount)
         case .flag:
-            guard text == "0" || text == "1" else { throw refused(text, name, .form) }
+            guard text == "0" || text == "1" else { throw refused(text, .form) }
             return []
         case .countedName(let maximum):
-            let bytes = try nameBytes(text, of: name, maximum: maximum)
+            let bytes = try nameBytes(text, maximum: maximum)
             return UInt64(bytes.count).littleEndianBytes(2) + bytes
         case .paddedName(let byteCount):
-            let bytes = try nameBytes(text, of: name, maximum: byteCount)
+            let bytes = try nameBytes(text, maximum: byteCount)
             return bytes + [UInt8](repeating: 0, count: byteCount - bytes.count)
         }
     }
@@ -106,36 +106,32 @@ extension AttributeForm {
         case range
     }
 
-    private func refused(_ text: String, _ name: String, _ fault: Fault) -> ConfigurationError {
-        let sentence = "\(name) \(text.quoted) is not allowed: write \(allowed)"
+    private func refused(_ text: String, _ fault: Fault) -> ConfigurationError {
+        let sentence = "\(text.quoted) is not allowed: write \(allowed)"
         return fault == .form ? .form(sentence) : .range(sentence)
     }
 
-    private func number(_ text: String, of name: String, in range: ClosedRange<UInt64>)
-        throws(ConfigurationError) -> UInt64
-    {
-        guard let parsed = UnsignedNumber(text) else { throw refused(text, name, .form) }
-        guard let value = parsed.value, range.contains(value) else { throw refused(text, name, .range) }
+    private func number(_ text: String, in range: ClosedRange<UInt64>) throws(ConfigurationError) -> UInt64 {
+        guard let parsed = UnsignedNumber(text) else { throw refused(text, .form) }
+        guard let value = parsed.value, range.contains(value) else { throw refused(text, .range) }
         return value
     }
 
-    private func macAddress(_ text: String, of name: String) throws(ConfigurationError) -> [UInt8] {
+    private func macAddress(_ text: String) throws(ConfigurationError) -> [UInt8] {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         let bytes = parts.compactMap { part in
             part.utf8.count == 2 && part.allSatisfy(\.isHexDigit) ? UInt8(part, radix: 16) : nil
         }
-        guard parts.count == 6, bytes.count == 6 else { throw refused(text, name, .form) }
-        guard bytes[0] & 1 == 0, bytes.contains(where: { $0 != 0 }) else { throw refused(text, name, .range) }
+        guard parts.count == 6, bytes.count == 6 else { throw refused(text, .form) }
+        guard bytes[0] & 1 == 0, bytes.contains(where: { $0 != 0 }) else { throw refused(text, .range) }
         return bytes
     }
 
-    private func nameBytes(_ text: String, of name: String, maximum: Int) throws(ConfigurationError)
-        -> [UInt8]
-    {
+    private func nameBytes(_ text: String, maximum: Int) throws(ConfigurationError) -> [UInt8] {
         let bytes = Array(text.utf8)
         let isPlain = bytes.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
-        guard isPlain, text != ".", text != ".." else { throw refused(text, name, .form) }
-        guard (1...maximum).contains(bytes.count) else { throw refused(text, name, .range) }
+        guard isPlain, text != ".", text != ".." else { throw refused(text, .form) }
+        guard (1...maximum).contains(bytes.count) else { throw refused(text, .range) }
         return bytes
     }
 }

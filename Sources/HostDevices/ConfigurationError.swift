@@ -5,7 +5,7 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
     /// `EINVAL` for a wrong form, `ERANGE` for a bound, `ENOENT` for something that is not there, `EEXIST` and
     /// `EBUSY` for what is there already or cannot change now.
     public let errno: Errno
-    /// What was wrong, where, what is allowed, what to do next: one line.
+    /// What was wrong, what is allowed, what to do next: one line. Where it was is added by whoever knows the place.
     public let sentence: String
 
     public init(_ errno: Errno, _ sentence: String) {

@@ -16,7 +16,10 @@ extension DeviceConfiguration {
         for attribute in kind.attributes {
             guard let text = attribute.form.decode(bytes, at: attribute.offset) else { continue }
             if values[attribute.name] == nil && isAbsent(attribute, in: bytes) { continue }
-            try decoded.set(attribute.name, to: text)
+            do throws(ConfigurationError) { try decoded.set(attribute.name, to: text) } catch {
+                // Of the bytes only these are at fault.
+                throw ConfigurationError(error.errno, "\(attribute.name) \(error.sentence)")
+            }
         }
         guard decoded.configSpace == bytes else {
             throw .form(
@@ -28,7 +31,7 @@ extension DeviceConfiguration {
 
     private mutating func setRawConfig(_ bytes: [UInt8]) throws(ConfigurationError) {
         guard bytes.count <= 255 else {
-            throw .range("config.bin of \(bytes.count) bytes is too long: a slot holds at most 255")
+            throw .range("\(bytes.count) bytes are too many: a slot holds at most 255")
         }
         rawConfig = bytes
     }

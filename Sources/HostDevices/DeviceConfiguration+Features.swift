@@ -23,12 +23,12 @@ extension DeviceConfiguration {
             return
         }
         guard let number = UnsignedNumber(text) else {
-            throw .form("offered \(text.quoted) is not allowed: write 64 feature bits as 0x…")
+            throw .form("\(text.quoted) is not allowed: write 64 feature bits as 0x…")
         }
         let bits = number.value.map(FeatureSet.init(rawValue:))
         guard let bits, bits.isSubset(of: Self.allowedFeatures) else {
             throw .range(
-                "offered \(text.quoted) is not allowed: the MIC profile offers bits out of "
+                "\(text.quoted) is not allowed: the MIC profile offers bits out of "
                     + "\(Self.allowedFeatures)")
         }
         offeredInstead = bits

@@ -19,7 +19,7 @@ extension DeviceConfiguration {
             throw ConfigurationError(
                 .noSuchFileOrDirectory, "queue \(index) is not there; the device has \(queueSizes.count)")
         }
-        queueSizes[index] = try Self.queueSize(text, of: index)
+        queueSizes[index] = try Self.queueSize(text)
     }
 
     /// Gives a device of a numbered type one more queue, of 128 entries.
@@ -30,20 +30,20 @@ extension DeviceConfiguration {
         try requireOwnQueues()
         guard (0..<Self.maximumQueueCount).contains(index) else {
             throw .range(
-                "queue \(index) is not allowed: a device has at most \(Self.maximumQueueCount) vrings "
+                "is not allowed: a device has at most \(Self.maximumQueueCount) vrings "
                     + "(MIC profile), so an index is 0 to \(Self.maximumQueueCount - 1)")
         }
         guard queueSizes[index] == nil else {
-            throw ConfigurationError(.fileExists, "queue \(index) is there already")
+            throw ConfigurationError(.fileExists, "is there already")
         }
-        queueSizes[index] = try Self.queueSize("128", of: index)
+        queueSizes[index] = try Self.queueSize("128")
     }
 
     /// - Throws: `EPERM` for a known type, `ENOENT` when it is not there.
     public mutating func removeQueue(_ index: Int) throws(ConfigurationError) {
         try requireOwnQueues()
         guard queueSizes.removeValue(forKey: index) != nil else {
-            throw ConfigurationError(.noSuchFileOrDirectory, "queue \(index) is not there")
+            throw ConfigurationError(.noSuchFileOrDirectory, "is not there")
         }
     }
 
@@ -56,16 +56,16 @@ extension DeviceConfiguration {
         }
     }
 
-    static func queueSize(_ text: String, of index: Int) throws(ConfigurationError) -> QueueSize {
+    static func queueSize(_ text: String) throws(ConfigurationError) -> QueueSize {
         let allowed = "write a power of two from 1 to \(QueueSize.micMaximum) (MIC profile)"
         guard let number = UnsignedNumber(text) else {
-            throw .form("size \(text.quoted) of queue \(index) is not allowed: \(allowed)")
+            throw .form("\(text.quoted) is not allowed: \(allowed)")
         }
         do {
             return try QueueSize(
                 untrusted: UInt32(clamping: number.value ?? .max), maximum: QueueSize.micMaximum)
         } catch {
-            throw .range("size \(text.quoted) of queue \(index) is not allowed: \(allowed)")
+            throw .range("\(text.quoted) is not allowed: \(allowed)")
         }
     }
 }

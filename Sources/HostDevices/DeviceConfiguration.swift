@@ -29,7 +29,7 @@ public struct DeviceConfiguration: Sendable {
         kind = DeviceKind.of(type)
         guard let kind else { return }
         for attribute in kind.attributes { values[attribute.name] = attribute.initial }
-        let size = try Self.queueSize(String(kind.queueSize), of: 0)
+        let size = try Self.queueSize(String(kind.queueSize))
         for index in kind.queueNames.indices { queueSizes[index] = size }
     }
 
@@ -48,7 +48,7 @@ public struct DeviceConfiguration: Sendable {
             values[name] = attribute.initial
             return
         }
-        let field = try attribute.form.encode(text, of: name)
+        let field = try attribute.form.encode(text)
         // As config space holds it, so that 0x10 and 16 read back alike.
         values[name] = attribute.form.canonical(field) ?? text
     }
@@ -64,7 +64,7 @@ public struct DeviceConfiguration: Sendable {
     private static func type(from text: String) throws(ConfigurationError) -> DeviceType {
         if let type = DeviceType(text) { return type }
         let names = DeviceType.names.map(\.name).joined(separator: ", ")
-        let sentence = "type \(text.quoted) is not allowed: write \(names), or a number from 1 to 127"
+        let sentence = "\(text.quoted) is not allowed: write \(names), or a number from 1 to 127"
         throw UnsignedNumber(text) == nil ? .form(sentence) : .range(sentence)
     }
 }

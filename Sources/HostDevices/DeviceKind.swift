@@ -44,7 +44,7 @@ public struct DeviceKind: Sendable {
         var config = template
         for attribute in attributes {
             guard let value = values[attribute.name] else { continue }
-            let field = try attribute.form.encode(value, of: attribute.name)
+            let field = try attribute.form.encode(value)
             let end = attribute.offset + field.count
             config += [UInt8](repeating: 0, count: max(0, end - config.count))
             config.replaceSubrange(attribute.offset..<end, with: field)

@@ -149,13 +149,12 @@ extension LinkError {
     /// For whoever brought the link up.
     var refusal: Refusal {
         switch self {
-        case .peer(let violation): Refusal(.protocolError, "the peer broke a rule: \(violation)")
-        case .system(let errno, let during):
-            Refusal(errno, "\(during): \(errno)" + (Self.advice(on: errno).map { "; \($0)" } ?? ""))
-        case .outOfMemory(let byteCount):
-            Refusal(.noMemory, "no \(byteCount) bytes are free in its windows; set larger window_bytes")
-        case .notUp: Refusal(.socketNotConnected, "it has no peer")
-        case .configuration(let text): Refusal(.invalidArgument, text)
+        case .peer: Refusal(.protocolError, description)
+        case .system(let errno, _):
+            Refusal(errno, description + (Self.advice(on: errno).map { "; \($0)" } ?? ""))
+        case .outOfMemory: Refusal(.noMemory, "\(description); set larger window_bytes")
+        case .notUp: Refusal(.socketNotConnected, description)
+        case .configuration: Refusal(.invalidArgument, description)
         }
     }
 

@@ -110,6 +110,18 @@ public enum LinkError: Error, Hashable, Sendable {
     case configuration(String)
 }
 
+extension LinkError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .peer(let violation): "the peer broke a rule: \(violation)"
+        case .system(let errno, let during): "\(during): \(errno)"
+        case .outOfMemory(let byteCount): "no \(byteCount) bytes are free in its windows"
+        case .notUp: "it has no peer"
+        case .configuration(let text): text
+        }
+    }
+}
+
 /// What crosses a link, by direction, seen from this side.
 public final class LinkCounters: Sendable {
     /// Our accesses to the peer's memory: `reads` cross from the peer to us, `writes` from us to the peer.

@@ -24,7 +24,7 @@ extension GuestBackend {
     public func bind(_ name: String, to driverName: String) throws(GuestError) {
         let device = try usableDevice(named: name)
         guard let kind = drivers.first(where: { $0.name == driverName }) else {
-            throw .noSuchDriver(driverName)
+            throw .noSuchDriver(driverName, known: drivers.map(\.name))
         }
         guard kind.type == device.entry.type else {
             throw .wrongType(driver: kind.name, drives: kind.type, device: name, is: device.entry.type)

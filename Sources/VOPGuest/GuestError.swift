@@ -4,7 +4,7 @@ public import Virtio
 /// What a guest-backend refuses, all of it the caller's doing; nothing was changed.
 public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
     case noSuchDevice(String)
-    case noSuchDriver(String)
+    case noSuchDriver(String, known: [String])
     /// The driver drives another type of device.
     case wrongType(driver: String, drives: DeviceType, device: String, is: DeviceType)
     /// A driver is bound already, or a handshake with the host is under way.
@@ -31,7 +31,8 @@ public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noSuchDevice(let name): "there is no device \(name) on this link"
-        case .noSuchDriver(let name): "there is no driver \(name)"
+        case .noSuchDriver(let name, let known):
+            "there is no driver '\(name)'; write \(known.joined(separator: " or "))\(known.isEmpty ? "" : ", or ")an empty line to unbind"
         case .wrongType(let driver, let drives, let device, let type):
             "driver \(driver) drives devices of type \(drives); \(device) is of type \(type)"
         case .busy(let name, let state): "device \(name) is \(state.rawValue); unbind it first, or wait"

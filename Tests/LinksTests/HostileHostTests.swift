@@ -54,12 +54,12 @@ import Virtio
             change: { $0.replaceSubrange(48..<56, with: zeroes) }),
         BadWelcome(testDescription: "a window off a page", says: "4096", change: { $0[48] = 8 }),
         BadWelcome(
-            testDescription: "a window past the end", says: "range",
+            testDescription: "a window past the end", says: "past the end of 64 bits",
             change: {
                 $0[55] = 0xFF; $0[54] = 0xFF; $0[53] = 0xFF; $0[52] = 0xFF; $0[51] = 0xFF; $0[50] = 0xFF
             }),
         BadWelcome(
-            testDescription: "the page in a guest window", says: "range",
+            testDescription: "the page in a guest window", says: "window it may use",
             change: { $0.replaceSubrange(40..<48, with: $0[112..<120]) }),
         BadWelcome(
             testDescription: "an unsealed window", says: "not sealed",

@@ -202,7 +202,11 @@ import Virtio
         #expect(try bench.state("9p0") == .unbound)
         #expect(device.slot.status.isEmpty)
         #expect(throws: GuestError.notBound("9p0")) { try bench.guest.unbind("9p0") }
-        #expect(throws: GuestError.noSuchDriver("x")) { try bench.guest.bind("9p0", to: "x") }
+        let unknown = GuestError.noSuchDriver("x", known: ["9p", "other-9p", "net"])
+        #expect(throws: unknown) { try bench.guest.bind("9p0", to: "x") }
+        #expect(
+            unknown.description
+                == "there is no driver 'x'; write 9p or other-9p or net, or an empty line to unbind")
         #expect(throws: GuestError.noSuchDevice("9p7")) { try bench.guest.bind("9p7", to: "9p") }
         #expect(
             throws: GuestError.wrongType(driver: "net", drives: .net, device: "9p0", is: .ninep)

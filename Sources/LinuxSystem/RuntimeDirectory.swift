@@ -12,6 +12,13 @@ public enum RuntimeDirectory {
         return text.isEmpty ? nil : "\(text)/\(name)"
     }
 
+    /// Where to look for `name`: this user's own place first, then root's, which everybody may read.
+    public static func places(_ name: String) -> [String] {
+        let system = "/run/\(name)"
+        guard let own = path(name), own != system else { return [system] }
+        return [own, system]
+    }
+
     /// Makes a directory and those above it, as `mkdir -p` does: `mode` is the last one's, those above it get 0755. What is
     /// there already, dead mounts too, is left as it is.
     public static func make(_ path: String, mode: UInt32 = 0o755) throws(Errno) {

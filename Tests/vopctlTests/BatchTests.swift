@@ -41,6 +41,20 @@ struct BatchTests {
         #expect(result.status == 1 && result.complaint.contains("standard output: No space left on device"))
     }
 
+    @Test("b may be joined to other flags of one letter, as the last of them")
+    func joined() async throws {
+        let scratch = try TemporaryDirectory()
+        try scratch.write("page decode \(Self.golden)/full.bin", to: "batch")
+        let apart = try await Command.run("-j", "-b", scratch.file("batch"))
+        #expect(apart.status == 0)
+        #expect(try await Command.run("-jb", scratch.file("batch")).output == apart.output)
+        let input = try await Command.run("-jb", "-", input: scratch.file("batch"))
+        #expect(input.status == 0 && input.output == apart.output)
+        let wrong = try await Command.run("-bj", scratch.file("batch"))
+        #expect(wrong.status == 1 && wrong.complaint.contains("-bj: b is followed by its file"))
+        #expect(try await Command.run("-jb").status == 1)
+    }
+
     @Test("with -j all results are one document")
     func json() async throws {
         let result = try await batch(

@@ -91,6 +91,18 @@ struct ReadingVerbTests {
         #expect(other?["attributes"]?["mount"] == .null)
     }
 
+    @Test("a queue's dump says of which side, a list of drivers says why one failed")
+    func whole() async throws {
+        let tree = try makeTree("guest")
+        let dump = try await Command.run("queue", "dump", "ep0/share", "-j", "--tree", tree.path).json()
+        #expect(dump["side"] == .string("guest") && dump["queues"]?[0]?["index"] == .number(0))
+        let list = ["driver", "list", "-j", "--tree", tree.path]
+        #expect(try await Command.run(list).json()["devices"]?[0]?["failure"] == .null)
+        try tree.write("the host broke a rule", to: "links/ep0/devices/share/failure")
+        let failed = try await Command.run(list).json()["devices"]?[0]
+        #expect(failed?["failure"] == .string("the host broke a rule"))
+    }
+
     @Test("an unknown device, queue or link is not found, and what there is is named")
     func unknown() async throws {
         let tree = try makeTree("host")

@@ -10,7 +10,7 @@ struct Batch {
 
     /// `nil` when the arguments do not ask for one.
     init?(_ arguments: [String]) throws(Failure) {
-        var rest = arguments
+        var rest = try Self.separated(arguments)
         guard
             let index = rest.firstIndex(where: { $0 == "-b" || $0 == "--batch" || $0.hasPrefix("--batch=") })
         else {
@@ -32,6 +32,26 @@ struct Batch {
         for (number, words) in lines where words.contains(where: { $0 == "monitor" }) {
             throw Failure(.local, "line \(number): monitor has no end, so it has no place in a batch")
         }
+    }
+
+    /// `-jb FILE` as `-j -b FILE`: flags of one letter may be joined, the one with a value last.
+    private static func separated(_ arguments: [String]) throws(Failure) -> [String] {
+        var words: [String] = []
+        for (index, word) in arguments.enumerated() {
+            if word == "--" { return words + arguments[index...] }
+            let letters = word.dropFirst()
+            guard word.hasPrefix("-"), letters.count > 1, letters.contains("b"),
+                letters.allSatisfy("jpsdnqvb".contains)
+            else {
+                words.append(word)
+                continue
+            }
+            guard letters.firstIndex(of: "b") == letters.indices.last else {
+                throw Failure(.local, "\(word): b is followed by its file; put it last, as in -jb FILE")
+            }
+            words += ["-\(letters.dropLast())", "-b"]
+        }
+        return words
     }
 
     private static func text(of file: String) throws(Failure) -> String {

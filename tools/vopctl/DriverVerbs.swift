@@ -24,6 +24,7 @@ struct DriverList: Verb {
                     "type": AttributeList.json(of: "type", attributes["type"] ?? ""),
                     "driver": AttributeList.json(of: "driver", attributes["driver"] ?? ""),
                     "state": AttributeList.json(of: "state", attributes["state"] ?? ""),
+                    "failure": AttributeList.json(of: "failure", attributes["failure"] ?? ""),
                 ]))
         }
         let text = Tables.text(

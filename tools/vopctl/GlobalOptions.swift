@@ -31,7 +31,7 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where a control tree is mounted (default: /run/vop/host and /run/vop/guest, or below $XDG_RUNTIME_DIR).",
+            "Where a control tree is mounted (default: host and guest in $XDG_RUNTIME_DIR/vop, or else in /run/vop; for root in /run/vop).",
             valueName: "path"))
     var tree: String?
 

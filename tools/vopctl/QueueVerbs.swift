@@ -57,7 +57,12 @@ struct QueueDump: Verb {
                     "vring": .array(vring.split(separator: "\n").map { .string(String($0)) }),
                 ]))
         }
-        return Output(text, .document(["device": .string(device.text), "queues": .array(documents)]))
+        return Output(
+            text,
+            .document([
+                "device": .string(device.text), "side": .string(device.tree.side.rawValue),
+                "queues": .array(documents),
+            ]))
     }
 
     private func indented(_ text: String) -> String {

@@ -2,7 +2,7 @@ import LinuxSystem
 import SystemPackage
 import Virtio
 
-/// The control trees to work with: the one that was named, or those at the default places, the host's first.
+/// The control trees to work with, the host's first: the one that was named, or those in the first default place that has any.
 struct Trees {
     let clients: [ControlTreeClient]
 
@@ -17,20 +17,36 @@ struct Trees {
             clients = [ControlTreeClient(side: side, path: tree, actions: actions)]
             return
         }
-        var found: [ControlTreeClient] = []
-        var places: [String] = []
-        for side in Side.allCases where options.side == nil || options.side == side {
-            guard let path = RuntimeDirectory.path("vop/\(side.rawValue)") else { continue }
-            places.append(path)
-            guard (try? Self.side(of: path)) == side else { continue }
-            found.append(ControlTreeClient(side: side, path: path, actions: actions))
+        let sides = Side.allCases.filter { options.side == nil || options.side == $0 }
+        let places = RuntimeDirectory.places("vop")
+        var fault: Failure?
+        for place in places {
+            let found = sides.compactMap { side -> ControlTreeClient? in
+                let path = "\(place)/\(side.rawValue)"
+                do throws(Failure) {
+                    return try Self.side(of: path) == side
+                        ? ControlTreeClient(side: side, path: path, actions: actions) : nil
+                } catch {
+                    // What is there and cannot be used says more than that nothing is there.
+                    if error.errno != .noSuchFileOrDirectory { fault = fault ?? error }
+                    return nil
+                }
+            }
+            guard found.isEmpty else {
+                clients = found
+                return
+            }
         }
-        clients = found
-        guard found.isEmpty else { return }
-        let looked =
-            places.isEmpty ? "and XDG_RUNTIME_DIR is not set" : "at \(places.joined(separator: " or "))"
-        throw Failure(
-            .local, "no control tree is mounted \(looked); start vophostd or vopguestd, or give --tree PATH")
+        throw fault ?? Self.nothing(in: places, of: sides)
+    }
+
+    private static func nothing(in places: [String], of sides: [Side]) -> Failure {
+        let paths = places.flatMap { place in sides.map { "\(place)/\($0.rawValue)" } }
+        let daemons = sides.map { $0 == .host ? "vophostd" : "vopguestd" }
+        return Failure(
+            .local,
+            "no control tree is at \(paths.joined(separator: " or ")); start \(daemons.joined(separator: " or ")), "
+                + "or give --tree PATH")
     }
 
     private init(clients: [ControlTreeClient]) { self.clients = clients }

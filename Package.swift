@@ -23,7 +23,8 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: [argumentParser, logging, system] + dependencies, path: "tools/\(name)",
+        name: name, dependencies: [argumentParser, logging, system, "Commands"] + dependencies,
+        path: "tools/\(name)",
         swiftSettings: swift)
 }
 
@@ -112,12 +113,13 @@ let package = Package(
         library("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         library("FUSEMount", ["CFUSE", "ControlTree", "SharedMemory", "LinuxSystem", system]),
 
-        // 7 · the commands, and what the two daemons share
+        // 7 · the commands, what all of them say alike, and what the two daemons share
+        library("Commands", [argumentParser, logging, system]),
         library(
             "LinkDaemon",
             [
-                "ControlTree", "FUSEMount", "Links", "DevicePage", "SharedMemory", "Virtio", "LinuxSystem",
-                argumentParser, logging, system,
+                "Commands", "ControlTree", "FUSEMount", "Links", "DevicePage", "SharedMemory", "Virtio",
+                "LinuxSystem", argumentParser, logging, system,
             ]),
         tool("vopctl", ["DevicePage", "Virtio", "LinuxSystem"]),
         tool(
@@ -173,6 +175,10 @@ let package = Package(
                 "Virtqueue",
                 "LinuxSystem", system,
             ]),
+        // All programs, as processes: what they have in common.
+        tests(
+            "Commands",
+            ["vopctl", "vophostd", "vopguestd", "9p-server", "9p-mount", "LinuxSystem", logging, system]),
         tests("NineP", []),
         tests(
             "NinePServer", ["TestSupport", "NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),

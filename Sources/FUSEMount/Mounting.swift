@@ -34,7 +34,7 @@ enum Mounting {
     }
 
     /// The mount point must be a directory that nothing is mounted on. What a dead server left there is taken away.
-    private static func prepare(_ path: String) throws(MountError) {
+    fileprivate static func prepare(_ path: String) throws(MountError) {
         let status: MountPointStatus
         do throws(Errno) {
             status = try MountPointStatus(of: path)
@@ -64,4 +64,10 @@ enum Mounting {
         default: .refused("/dev/fuse: \(errno)")
         }
     }
+}
+
+/// A place to mount on, before there is anything to mount.
+public enum MountPoint {
+    /// Mounting there would find a directory that nothing is mounted on. What a dead server left there is taken away.
+    public static func check(_ path: String) throws(MountError) { try Mounting.prepare(path) }
 }

@@ -1,6 +1,6 @@
+import Commands
 import ControlTree
 import FUSEMount
-import Glibc
 import LinuxSystem
 public import Logging
 import SystemPackage
@@ -30,8 +30,8 @@ public struct Daemon {
     /// Called on the first thread, before any other is started: all inherit its signal mask.
     public func run() throws {
         do {
-            _ = signal(SIGPIPE, SIG_IGN)
-            let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+            ThisProcess.outlivesBrokenPipes()
+            let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
             try RuntimeDirectory.make(treePath)
             let mailbox = try RootMailbox()
             let events = EventLog()
@@ -83,8 +83,8 @@ public struct Daemon {
             var ready: UInt64 = 0
             try poller.wait(for: nil) { ready |= 1 << $0.token }
             var ends = false
-            if ready & 1 != 0, let number = signals.take() {
-                log.info("signal \(number): taking the links down")
+            if ready & 1 != 0, let signal = signals.take() {
+                log.info("\(signal): taking the links down")
                 ends = true
             }
             if ready & 2 != 0 { mailbox.deliver(to: links) }
@@ -99,9 +99,4 @@ public struct Daemon {
             }
         }
     }
-}
-
-/// What `version` shows, and `--version` prints.
-public enum Version {
-    public static let text = "0.1.0"
 }

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Commands
 import SystemPackage
 
 /// A daemon's command line. Help and the version go to standard output and are no failure; anything else that ends it early is
@@ -10,9 +11,9 @@ extension DaemonCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
-        } catch {
+        } catch let error {
             let isAsked = exitCode(for: error) == .success
-            let line = message(for: error).split(separator: "\n").joined(separator: " ")
+            let line = WrongUsage.sentence(for: error, of: Self.self)
             let advice = exitCode(for: error) == .validationFailure ? "; see \(_commandName) --help" : ""
             let text = isAsked ? fullMessage(for: error) : "\(_commandName): \(line)\(advice)"
             // Nobody is left to tell when it cannot be written.

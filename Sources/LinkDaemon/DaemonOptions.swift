@@ -1,4 +1,5 @@
 public import ArgumentParser
+import Commands
 import LinuxSystem
 public import Logging
 import Virtio
@@ -21,9 +22,9 @@ public struct DaemonOptions: ParsableArguments {
     /// - Throws: `ValidationError` when this user has no default place for the tree, `Daemon.Failure` when it could not start
     ///   or go on.
     public func run(_ name: String, _ kind: LinkSideKind) throws {
-        var log = Logger(label: name) { StreamLogHandler.standardError(label: $0) }
-        log.logLevel = logLevel
-        try Daemon(kind, treePath: try treePath(kind.side), log: log).run()
+        try Daemon(
+            kind, treePath: try treePath(kind.side), log: ProgramLog.logger(name, level: logLevel)
+        ).run()
     }
 
     private func treePath(_ side: Side) throws -> String {

@@ -7,7 +7,8 @@ public import SystemPackage
 public final class SignalDescriptor: Sendable {
     private let descriptor: OwnedDescriptor
 
-    public init(_ numbers: [CInt]) throws(Errno) {
+    public init(_ signals: [Signal]) throws(Errno) {
+        let numbers = signals.map(\.rawValue)
         // SAFETY: the array's own storage, borrowed for the call with its own count.
         descriptor = OwnedDescriptor(
             owning: try checked(
@@ -17,11 +18,11 @@ public final class SignalDescriptor: Sendable {
     public var rawDescriptor: CInt { descriptor.rawValue }
 
     /// The next pending signal, `nil` when there is none.
-    public func take() -> CInt? {
+    public func take() -> Signal? {
         var information = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         // SAFETY: one whole local structure, of the size a signalfd writes.
         return unsafe read(descriptor.rawValue, &information, size) == size
-            ? CInt(information.ssi_signo) : nil
+            ? Signal(rawValue: CInt(information.ssi_signo)) : nil
     }
 }

@@ -13,7 +13,7 @@ public final class SpawnedProcess: Sendable {
         public var description: String {
             switch self {
             case .exited(let code): "ended with exit code \(code)"
-            case .signalled(let number): "was killed by signal \(number)"
+            case .signalled(let number): "was killed by \(Signal(rawValue: number))"
             }
         }
     }
@@ -78,6 +78,8 @@ public final class SpawnedProcess: Sendable {
 
     /// Nothing happens to a process that has ended.
     public func signal(_ number: CInt) { ended.withLock { if $0 == nil { _ = kill(identifier, number) } } }
+
+    public func signal(_ signal: Signal) { self.signal(signal.rawValue) }
 
     /// Kills it, and returns when it is gone.
     public func killAndWait() {

@@ -31,6 +31,8 @@ public final class WatchedProcess: Sendable {
     /// Nothing happens to a process that has ended.
     public func signal(_ number: CInt) { _ = clinux_pidfd_signal(descriptor.rawValue, number) }
 
+    public func signal(_ signal: Signal) { self.signal(signal.rawValue) }
+
     public var hasEnded: Bool {
         var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
         // SAFETY: one entry of this call's own.

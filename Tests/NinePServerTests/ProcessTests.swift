@@ -95,8 +95,8 @@ struct ProcessTests {
             (["--export", "/etc/passwd"], "Not a directory; name a directory"),
             ([], "nothing to serve; name a directory with --export PATH"),
             (["--export", "a=/tmp", "--export", "a=/"], "--export a is there twice"),
-            (["--export", "/tmp", "--msize", "4095"], "4096 to 1048576 bytes are allowed"),
-            (["--export", "/tmp", "--workers", "0"], "1 to 1024 are allowed"),
+            (["--export", "/tmp", "--msize", "4095"], "give a number from 4096 to 1048576"),
+            (["--export", "/tmp", "--workers", "0"], "give a number from 1 to 1024"),
         ])
     func refusals(arguments: [String], text: String) throws {
         defer { top.remove() }

@@ -75,6 +75,8 @@ for command in vophostd vopguestd; do
 done
 refused 1 '^9p-mount: .*see 9p-mount --help' "$bin/9p-mount"
 refused 1 'name a directory with --export' "$bin/9p-server"
+refused 1 "^9p-server: Unknown option '--bogus'; see 9p-server --help" "$bin/9p-server" --bogus
+refused 1 "'tcp:1' is invalid for '--listen .*give unix:PATH" "$bin/9p-server" --export "/=$export" --listen tcp:1
 
 echo "unknown or duplicate names, types and links"
 refused 4 "no device 'nowhere/x'; devices are ep0/good" host_ctl device show nowhere/x
@@ -90,11 +92,11 @@ refused 4 'No such file' host_ctl page decode "$work/nowhere"
 refused 2 'exists already; choose another name' host_ctl add-device ep0/good type=9p tag=other
 refused 2 'exists already; choose another name' host_ctl link add ep0 kind=shm "socket=$work/other.sock"
 refused 2 'device good of this link has the same tag; write another' host_ctl add-device ep0/x type=9p tag=good
-refused_add "type \"teapot\" is not allowed: write net, block" type=teapot
-refused_add 'type "128" is not allowed: write .* a number from 1 to 127' type=128
-refused_add 'type "\+9" is not allowed' type=+9
+refused_add "x/type: \"teapot\" is not allowed: write net, block" type=teapot
+refused_add 'x/type: "128" is not allowed: write .* a number from 1 to 127' type=128
+refused_add 'x/type: "\+9" is not allowed' type=+9
 refused 2 "'carrier-pigeon' is none of the known words; write shm" host_ctl link add ep1 kind=carrier-pigeon
-refused 2 'is no driver|no driver|drives' guest_ctl driver bind ep0/9p0 teapot
+refused 2 "driver: there is no driver 'teapot'; write 9p, or an empty line to unbind" guest_ctl driver bind ep0/9p0 teapot
 refused_make exists "$good"
 refused_make 'Invalid argument' "$work/host/links/ep0/devices/no spaces"
 refused_make 'Invalid argument' "$work/host/links/ep0/devices/$(printf 'n%.0s' {1..64})"
@@ -114,14 +116,14 @@ echo "more than the page allows"
 refused_add 'at most 4 vrings .*index is 0 to 3' type=42 queues=5
 refused 1 'is no count of queues; give 1 to 4' host_ctl add-device ep0/x type=42 queues=1000
 refused_add 'needs at least 1 queue; allowed are 1' type=42
-refused_add 'size "256" of queue 0 is not allowed: write a power of two from 1 to 128' \
+refused_add '/queues/0/size: "256" is not allowed: write a power of two from 1 to 128' \
     type=42 queues=1 queues/0/size=256
-refused_add 'size "100" of queue 0 is not allowed' type=42 queues=1 queues/0/size=100
+refused_add '/queues/0/size: "100" is not allowed' type=42 queues=1 queues/0/size=100
 refused_add "'300' is above 255; write a number from 0 to 255" \
     type=42 queues=4 "config=$(printf '00%.0s' {1..300})"
 refused_add '200 bytes of config space exceed 136.*give fewer' type=42 queues=4 "config=$(printf '00%.0s' {1..200})"
-refused_add 'offered "0x1ffffffffffffffff" is not allowed' type=42 queues=1 offered=0x1ffffffffffffffff
-refused_add 'offered ".*" is not allowed: .*offers bits out of' type=42 queues=1 offered=0x10000000
+refused_add 'x/offered: "0x1ffffffffffffffff" is not allowed' type=42 queues=1 offered=0x1ffffffffffffffff
+refused_add 'x/offered: ".*" is not allowed: .*offers bits out of' type=42 queues=1 offered=0x10000000
 refused_add "'vhost' is none of the known words; write copy" type=9p tag=x backend=vhost
 refused 1 "'xyz' is no bytes; give pairs of hexadecimal" host_ctl add-device ep0/x type=42 queues=1 config=xyz
 
@@ -189,7 +191,12 @@ refused 1 'Not a directory; name a directory' "$bin/9p-server" --export "/=$work
 refused 1 'or it is no socket; stop that server or name another' \
     "$bin/9p-server" --export "/=$export" --listen "unix:$work/file"
 refused 1 'make it or name another' "$bin/9p-server" --export "/=$export" --listen "unix:$work/nowhere/s.sock"
-refused 2 'no batch' "$bin/9p-server" --export "/=$export" --copy-file "$work/file"
+for other in "$work/file" /dev/null; do
+    refused 1 "$other: is no copy file; name a file queues/N/copy" "$bin/9p-server" --export "/=$export" --copy-file "$other"
+done
+# A file of the tree that can be waited for as well; it never says that it serves.
+refused 2 'no batch' "$bin/9p-server" --export "/=$export" --copy-file "$good/queues/0/size"
+[ -z "$("$bin/9p-server" --export "/=$export" --copy-file "$good/queues/0/size" 2>/dev/null)" ] || fail "it said that it serves"
 start_export
 start_mount
 mkdir "$work/second"
@@ -203,8 +210,14 @@ await "a server" test -S "$work/served.sock"
 refused 1 'mounted' "$bin/9p-mount" --foreground "$work/served.sock" "$mount"
 refused 1 'does not exist' "$bin/9p-mount" --foreground "$work/served.sock" "$work/nowhere"
 refused 1 'not a directory' "$bin/9p-mount" --foreground "$work/served.sock" "$work/file"
-errno EIO "$work/guest/links/ep0/devices/9p0/mount" "$mount"
-errno EIO "$work/guest/links/ep0/devices/9p0/mount" "$work/nowhere"
+slot=$work/guest/links/ep0/devices/9p0
+errno EBUSY "$slot/mount" "$mount"
+errno EBUSY "$slot/mount" "$work/host"
+errno ENOENT "$slot/mount" "$work/nowhere"
+errno ENOTDIR "$slot/mount" "$work/file"
+errno ENOTDIR "$slot/mount" "$work/file/below"
+errno EINVAL "$slot/mount" relative/path
+refused 2 'mount: 9p-mount: mount point .*/file is not a directory: choose' guest_ctl device set ep0/9p0 "mount=$work/file"
 refused 2 'refused to attach .other.*--aname' \
     "$bin/9p-mount" --foreground --aname other "$work/served.sock" "$work/second"
 for command in vophostd vopguestd; do

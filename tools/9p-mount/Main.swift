@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Commands
 import LinuxSystem
 import NineP
 import SystemPackage
@@ -10,18 +10,20 @@ enum Main {
         do {
             var command = try MountCommand.parseAsRoot()
             try command.run()
-            exit(0)
+            ThisProcess.end(0)
         } catch let failure as MountFailure {
             Report(descriptor: nil).failed(failure)
-            exit(failure.code.rawValue)
-        } catch {
+            ThisProcess.end(failure.code.rawValue)
+        } catch let error {
             if MountCommand.exitCode(for: error) == .success {
                 Report.write(MountCommand.fullMessage(for: error), to: 1)
-                exit(0)
+                ThisProcess.end(0)
             }
-            let message = MountCommand.message(for: error).split(separator: "\n").joined(separator: " ")
-            Report(descriptor: nil).failed(MountFailure(.local, "\(message); see 9p-mount --help"))
-            exit(MountFailure.Code.local.rawValue)
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            let cause = WrongUsage.cause(of: error, in: arguments, of: MountCommand.self)
+            let sentence = WrongUsage.sentence(for: cause, of: MountCommand.self)
+            Report(descriptor: nil).failed(MountFailure(.local, "\(sentence); see 9p-mount --help"))
+            ThisProcess.end(MountFailure.Code.local.rawValue)
         }
     }
 }
@@ -51,12 +53,15 @@ struct MountCommand: ParsableCommand {
 
             Exit codes: 0 unmounted as asked, 1 usage or local error, 2 the server refused, 3 the server did not answer.
             """,
-        version: "9p-mount 0.1.0")
+        version: Version.line(of: "9p-mount"))
 
     @Option(help: ArgumentHelp("The tree to attach, as the server names it.", valueName: "name"))
     var aname = ""
 
-    @Option(help: ArgumentHelp("The largest message, in bytes: 4096 to 16777216.", valueName: "bytes"))
+    @Option(
+        help: ArgumentHelp(
+            "The largest message, in bytes: 4096 to 16777216 (default: 1048576).", valueName: "bytes"),
+        transform: WholeNumber(in: Protocol9P.minimumMessageSize...(1 << 24)).callAsFunction)
     var msize: UInt32 = 1 << 20
 
     @Option(
@@ -67,7 +72,7 @@ struct MountCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "How long to wait for a server that hung up to come back, in seconds: 0 to 86400. Whoever uses the mount waits meanwhile.",
-            valueName: "seconds"))
+            valueName: "seconds"), transform: WholeNumber(in: 0...86400).callAsFunction)
     var reconnect: UInt32 = 60
 
     @Flag(help: "Refuse every change.")
@@ -88,30 +93,24 @@ struct MountCommand: ParsableCommand {
     @Option(help: .private)
     var reportDescriptor: CInt?
 
+    @Flag(help: .private)
+    var sayErrno = false
+
     @Argument(help: "The 9P server's unix socket.")
     var socket: String
 
     @Argument(help: "The directory to mount on.")
     var mountpoint: String
 
-    func validate() throws {
-        guard (Protocol9P.minimumMessageSize...(1 << 24)).contains(msize) else {
-            throw ValidationError("--msize \(msize): 4096 to 16777216 bytes are allowed")
-        }
-        guard reconnect <= 86400 else {
-            throw ValidationError("--reconnect \(reconnect): 0 to 86400 seconds are allowed")
-        }
-    }
-
     func run() throws {
         if mode == .detached, reportDescriptor == nil { return try startDetached() }
-        let report = Report(descriptor: reportDescriptor)
+        let report = Report(descriptor: reportDescriptor, saysErrno: sayErrno)
         do {
             try serve(report)
-        } catch let failure as MountFailure where reportDescriptor != nil {
-            // The waiting process says it; this one goes quietly.
+        } catch let failure as MountFailure {
+            // Where a process waits, that one says it, and this one goes quietly.
             report.failed(failure)
-            Glibc.exit(failure.code.rawValue)
+            ThisProcess.end(failure.code.rawValue)
         }
     }
 
@@ -120,7 +119,7 @@ struct MountCommand: ParsableCommand {
             socket: AbsolutePath.joined(socket), mountPoint: AbsolutePath.of(mountpoint),
             readyLine: "mounted \(socket) at \(mountpoint)")
         settings.treeName = aname
-        settings.user = user.map { UserIdentity($0) } ?? .number(geteuid())
+        settings.user = user.map { UserIdentity($0) } ?? .number(ProcessOwner.user)
         (settings.maximumMessageSize, settings.isReadOnly) = (msize, readOnly)
         settings.reconnectLimit = .seconds(Int64(reconnect))
         settings.tree = RemoteTree.Settings(caching: cache, allowsOthers: allowOther)
@@ -131,14 +130,14 @@ struct MountCommand: ParsableCommand {
         let settings = settings
         MountServing.becomeFlusher()
         // Whoever reads what we print may go before us.
-        _ = signal(SIGPIPE, SIG_IGN)
-        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+        ThisProcess.outlivesBrokenPipes()
+        let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
         let mount = try RunningMount(settings, signals: signals)
         report.ready(settings)
         let failure = mount.finish(try mount.waitForEnd())
         // No deinits: threads may still wait for the kernel, and what the server keeps of ours goes with the connection.
         if let failure { Report(descriptor: nil).failed(failure) }
-        Glibc.exit(failure?.code.rawValue ?? 0)
+        ThisProcess.end(failure?.code.rawValue ?? 0)
     }
 
     /// Starts this program again, detached, and waits for what it reports.

@@ -1,4 +1,3 @@
-import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -6,6 +5,8 @@ import SystemPackage
 struct Report {
     /// The pipe to that process; `nil` in the foreground.
     let descriptor: CInt?
+    /// Whether a line on standard error begins with `errno NUMBER`: for a daemon that has to answer with it.
+    var saysErrno = false
 
     static func write(_ text: String, to descriptor: CInt) {
         let line = FileDescriptor(rawValue: descriptor)
@@ -20,7 +21,10 @@ struct Report {
     }
 
     func failed(_ failure: MountFailure) {
-        guard let descriptor else { return Report.write("9p-mount: \(failure.text)", to: 2) }
+        guard let descriptor else {
+            let errno = saysErrno ? "errno \(failure.errno.rawValue) " : ""
+            return Report.write("\(errno)9p-mount: \(failure.text)", to: 2)
+        }
         Report.write("\(failure.code.rawValue)\(failure.text)", to: descriptor)
     }
 

@@ -1,5 +1,4 @@
 import FUSEMount
-import Glibc
 import LinuxSystem
 import NineP
 import NinePClient
@@ -36,6 +35,10 @@ final class RunningMount {
     /// Connects, attaches and mounts; the mount is usable when this returns.
     init(_ settings: MountSettings, signals: SignalDescriptor) throws(MountFailure) {
         (self.settings, self.signals) = (settings, signals)
+        // Before the server is asked for anything: it may serve one client at a time.
+        do throws(MountError) { try MountPoint.check(settings.mountPoint) } catch {
+            throw MountFailure(error)
+        }
         session = try RunningMount.meet(settings)
         let attachment = RunningMount.attachment(session, settings)
         let qid = try RunningMount.attach(session, attachment, settings)
@@ -86,7 +89,7 @@ final class RunningMount {
 
     /// Unlike that of any other mount, on this machine or another.
     private static func lockClient() -> Name {
-        Name("9p-mount-\(getpid())-\(String(UInt64.random(in: 0 ... .max), radix: 16))")
+        Name("9p-mount-\(ThisProcess.identifier)-\(String(UInt64.random(in: 0 ... .max), radix: 16))")
     }
 
     // MARK: Waiting

@@ -58,26 +58,28 @@ struct ExportArgument: ExpressibleByArgument {
 }
 
 /// `unix:PATH`
-struct ListenArgument: ExpressibleByArgument {
+struct ListenArgument {
     let path: String
 
-    init?(argument: String) {
-        guard argument.hasPrefix("unix:"), argument.count > 5 else { return nil }
+    init(_ argument: String) throws(ValidationError) {
+        guard argument.hasPrefix("unix:"), argument.count > 5 else {
+            throw ValidationError("clients connect to unix sockets only; give unix:PATH")
+        }
         path = String(argument.dropFirst(5))
     }
 }
 
-struct OctalArgument: ExpressibleByArgument {
+struct OctalArgument {
     let value: UInt32
 
     init(value: UInt32) { self.value = value }
 
-    init?(argument: String) {
-        guard let value = UInt32(argument, radix: 8), value <= 0o777 else { return nil }
+    init(_ argument: String) throws(ValidationError) {
+        guard let value = UInt32(argument, radix: 8), value <= 0o777 else {
+            throw ValidationError("give permission bits in octal, 0 to 0777")
+        }
         self.value = value
     }
-
-    var defaultValueDescription: String { "0" + String(value, radix: 8) }
 }
 
 /// Whom the squash user stands in for.

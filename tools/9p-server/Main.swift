@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import SystemPackage
 
 @main struct Main {
@@ -6,8 +7,9 @@ import SystemPackage
         do {
             var command = try ServeCommand.parse()
             try command.run()
-        } catch {
-            finish(with: error)
+        } catch let error {
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            finish(with: WrongUsage.cause(of: error, in: arguments, of: ServeCommand.self))
         }
     }
 
@@ -19,11 +21,12 @@ import SystemPackage
             ServeCommand.exit(withError: ExitCode(failure.code))
         }
         let isDone = ServeCommand.exitCode(for: error).isSuccess
-        let message = ServeCommand.message(for: error)
+        let sentence = WrongUsage.sentence(for: error, of: ServeCommand.self)
+        let advice = ServeCommand.exitCode(for: error) == .validationFailure ? "; see 9p-server --help" : ""
         if isDone {
             say(ServeCommand.fullMessage(for: error), on: .standardOutput)
-        } else if !message.isEmpty {
-            say("9p-server: \(message)", on: .standardError)
+        } else {
+            say("9p-server: \(sentence)\(advice)", on: .standardError)
         }
         ServeCommand.exit(withError: ExitCode(isDone ? 0 : 1))
     }

@@ -28,17 +28,17 @@ final class QueueCarrier: Sendable {
 
     /// Serves until the device is removed.
     ///
-    /// - Parameter isServing: called when the file is open for the first time.
+    /// - Parameter isServing: called when the file is open for the first time, and behaves as a copy file.
     /// - Throws: the tree did not come (back) in time, or is not to be understood.
-    func run(isServing: () -> Void) throws(Failure) {
+    func run(isServing: @escaping () -> Void) throws(Failure) {
         var file = try open(first: true)
+        var announcement: (() -> Void)? = isServing
         var life = Life(self, callByteCount: callByteCount, journal: journal)
         life.session.resume()
-        isServing()
         while true {
             life.reopened(file)
             do throws(CopyFileError) {
-                try serve(file, &life)
+                try serve(file, &life, &announcement)
             } catch {
                 switch error {
                 case .removed:
@@ -56,11 +56,17 @@ final class QueueCarrier: Sendable {
     }
 
     /// Takes chains until the file is of no use any more.
-    private func serve(_ file: CopyFileClient, _ life: inout Life) throws(CopyFileError) {
+    ///
+    /// - Parameter announcement: made once there is nothing to read, or what was read is a batch.
+    private func serve(
+        _ file: CopyFileClient, _ life: inout Life, _ announcement: inout (() -> Void)?
+    ) throws(CopyFileError) {
         var receiver = ChainReceiver(callByteCount: life.callByteCount, chainByteLimit: life.chainByteLimit)
+        if announcement != nil, !QueueCarrier.hasSomething(file) { announcement.take()?() }
         while true {
             do throws(CopyFileError) {
                 guard try file.receive(&receiver) else { continue }
+                announcement.take()?()
             } catch .reset {
                 logger.info("the device was reset")
                 life.renew(for: self)
@@ -78,11 +84,14 @@ final class QueueCarrier: Sendable {
         var isWaiting = false
         while true {
             do throws(Errno) {
-                return try CopyFileClient(path: path)
+                let file = try CopyFileClient(path: path)
+                try QueueCarrier.requireWaitable(file)
+                return file
             } catch {
                 guard QueueCarrier.mayCome(after: error) else {
+                    let fault = error == .notPermitted ? "is no copy file" : "\(error)"
                     throw Failure(
-                        "--copy-file \(path): \(error); name the copy file of a device's queue that you may open"
+                        "--copy-file \(path): \(fault); name a file queues/N/copy of the host's tree that you may open"
                     )
                 }
                 guard clock.now < deadline else {
@@ -97,6 +106,21 @@ final class QueueCarrier: Sendable {
             }
             try? Poller().wait(for: QueueCarrier.pause) { _ in }
         }
+    }
+
+    /// A copy file can be waited for, as ordinary files and directories cannot.
+    ///
+    /// - Throws: `EPERM`.
+    private static func requireWaitable(_ file: CopyFileClient) throws(Errno) {
+        try Poller().add(file.rawDescriptor, .readable, token: 0)
+    }
+
+    /// Whether reading would not have to wait.
+    private static func hasSomething(_ file: CopyFileClient) -> Bool {
+        guard let poller = try? Poller(),
+            (try? poller.add(file.rawDescriptor, .readable, token: 0)) != nil
+        else { return true }
+        return (try? poller.wait(for: .zero).isEmpty) == false
     }
 
     private static func mayCome(after error: Errno) -> Bool {

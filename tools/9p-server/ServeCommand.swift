@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Commands
 import LinuxSystem
 import Logging
 import NinePServer
@@ -17,13 +17,14 @@ struct ServeCommand: ParsableCommand {
             Exit codes: 0 ended by SIGINT or SIGTERM, or every device it served was removed; 1 wrong usage or local \
             error; 2 the copy file is not to be understood; 3 the control tree or the device did not come in time.
             """,
-        version: "0.1.0")
+        version: Version.line(of: "9p-server"))
 
     @Option(
         name: .customLong("export"), help: ArgumentHelp("What to serve.", valueName: "[NAME=]PATH[,OPTION…]"))
     var exports: [ExportArgument] = []
 
-    @Option(help: ArgumentHelp("Where clients connect.", valueName: "unix:PATH"))
+    @Option(
+        help: ArgumentHelp("Where clients connect.", valueName: "unix:PATH"), transform: ListenArgument.init)
     var listen: ListenArgument?
 
     @Option(
@@ -31,7 +32,10 @@ struct ServeCommand: ParsableCommand {
         help: ArgumentHelp("The copy file of a 9p device's queue, to serve its driver.", valueName: "PATH"))
     var copyFiles: [String] = []
 
-    @Option(help: ArgumentHelp("Permission bits of the socket's file, in octal.", valueName: "MODE"))
+    @Option(
+        help: ArgumentHelp(
+            "Permission bits of the socket's file, in octal (default: 0600).", valueName: "MODE"),
+        transform: OctalArgument.init)
     var socketMode: OctalArgument = OctalArgument(value: 0o600)
 
     @Flag(help: "Let every client speak for any user, not only root's and the server's own.")
@@ -43,15 +47,18 @@ struct ServeCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The user to squash to, by number (default: 65534 for root, else the server's own).",
-            valueName: "UID"))
+            valueName: "UID"), transform: WholeNumber(in: 0...UInt32.max - 1).callAsFunction)
     var squashUser: UInt32?
 
     @Option(
-        help: ArgumentHelp("Threads that execute requests (default: one a core, at least 4).", valueName: "N")
-    )
+        help: ArgumentHelp(
+            "Threads that execute requests, 1 to 1024 (default: one a core, at least 4).", valueName: "N"),
+        transform: WholeNumber(in: 1...1024).callAsFunction)
     var workers: Int?
 
-    @Option(help: ArgumentHelp("The largest message offered, 4096 to 1048576.", valueName: "BYTES"))
+    @Option(
+        help: ArgumentHelp("The largest message offered, 4096 to 1048576 (its default).", valueName: "BYTES"),
+        transform: WholeNumber(in: 4096...1 << 20).callAsFunction)
     var msize: UInt32 = 1 << 20
 
     @Flag(help: "Refuse every change, in every export.")
@@ -68,27 +75,20 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long a device's control tree may be away, 1 to 86400.", valueName: "SECONDS"))
+            "How long a device's control tree may be away, 1 to 86400 (default: 60).", valueName: "SECONDS"),
+        transform: WholeNumber(in: 1...86400).callAsFunction)
     var patience = 60
 
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "LEVEL"))
     var logLevel = LogLevelArgument(value: .notice)
 
-    mutating func validate() throws {
+    /// Only now: the parser looks at options it does not know after `validate`, and those come first.
+    private func requireEnough() throws {
         guard !exports.isEmpty else {
             throw ValidationError("nothing to serve; name a directory with --export PATH")
         }
         guard listen != nil || !copyFiles.isEmpty else {
             throw ValidationError("nowhere to serve; give --listen unix:PATH or --copy-file PATH")
-        }
-        guard (4096...1 << 20).contains(msize) else {
-            throw ValidationError("--msize \(msize) is out of range; 4096 to 1048576 bytes are allowed")
-        }
-        if let workers, !(1...1024).contains(workers) {
-            throw ValidationError("--workers \(workers) is out of range; 1 to 1024 are allowed")
-        }
-        guard (1...86400).contains(patience) else {
-            throw ValidationError("--patience \(patience) is out of range; 1 to 86400 seconds are allowed")
         }
         var names: Set<String> = []
         for export in exports where !names.insert(export.name).inserted {
@@ -98,10 +98,10 @@ struct ServeCommand: ParsableCommand {
     }
 
     mutating func run() throws {
+        try requireEnough()
         // Before any other thread is started, so that all of them leave these to the descriptor.
-        let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGUSR1])
-        var logger = Logger(label: "9p-server", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = logLevel.value
+        let signals = try SignalDescriptor([.interrupt, .terminate, .user1])
+        let logger = ProgramLog.logger("9p-server", level: logLevel.value)
         let server = try makeServer(logger)
         let journals = try journalDirectory(logger)
         // Before anybody is served: what earlier processes left half done is looked at as they left it.
@@ -150,7 +150,8 @@ struct ServeCommand: ParsableCommand {
 
     private static func announce(_ server: NinePServer, on carrier: String) {
         for export in server.exports {
-            Main.say("serving \(export.name)=\(export.path) on \(carrier)", on: .standardOutput)
+            let name = export.name == export.path ? "" : "\(export.name)="
+            Main.say("serving \(name)\(export.path) on \(carrier)", on: .standardOutput)
         }
     }
 
@@ -245,7 +246,7 @@ struct ServeCommand: ParsableCommand {
             while true {
                 switch signals.take() {
                 case nil: _ = try poller.wait(for: nil)
-                case SIGUSR1: Main.say(server.tallies.text, on: .standardOutput)
+                case .user1: Main.say(server.tallies.text, on: .standardOutput)
                 default: return
                 }
             }

@@ -1,5 +1,4 @@
 import BenchFloor
-import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -32,7 +31,7 @@ final class Programs {
     }
 
     func end(_ process: SpawnedProcess) {
-        process.signal(SIGTERM)
+        process.signal(.terminate)
         let deadline = ContinuousClock.now + .seconds(10)
         while process.ending() == nil, ContinuousClock.now < deadline { usleep(2000) }
         process.killAndWait()

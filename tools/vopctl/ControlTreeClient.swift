@@ -1,4 +1,3 @@
-import Glibc
 import LinuxSystem
 import SystemPackage
 import Virtio
@@ -145,7 +144,7 @@ struct ControlTreeClient {
         let refusals = lines.compactMap(TreeEvent.init(line:)).filter {
             $0.isRefusal(of: operation, at: place)
         }
-        return (refusals.last { $0.process == getpid() } ?? refusals.last)?.message
+        return (refusals.last { $0.process == ThisProcess.identifier } ?? refusals.last)?.message
     }
 
     private static func shown(_ value: [UInt8]) -> String {

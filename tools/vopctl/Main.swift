@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Commands
 import LinuxSystem
 import SystemPackage
 
@@ -7,8 +7,8 @@ import SystemPackage
 @main
 enum Main {
     static func main() {
-        _ = signal(SIGPIPE, SIG_DFL)
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        ThisProcess.endsWithBrokenPipes()
+        ThisProcess.end(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
     private static func run(_ arguments: [String]) -> ExitStatus {
@@ -31,9 +31,10 @@ enum Evaluation {
     /// Parses and performs it; nothing is printed but what `monitor` follows.
     init(_ arguments: [String], asJSON: Bool) {
         var command = ""
+        var parsedWords: [String] = []
         do {
             let words = try CommandWords(arguments)
-            command = words.command
+            (command, parsedWords) = (words.command, words.words)
             let parsed = try VOPControl.parseAsRoot(words.words)
             guard let verb = parsed as? any Verb else {
                 var object = parsed
@@ -47,7 +48,8 @@ enum Evaluation {
         } catch let errno as Errno {
             self = .failed(Failure(.local, "\(errno)", errno: errno), command)
         } catch {
-            self = Self.ofParser(error, command)
+            let cause = WrongUsage.cause(of: error, in: parsedWords, of: VOPControl.self)
+            self = Self.ofParser(cause, command)
         }
     }
 
@@ -65,7 +67,7 @@ enum Evaluation {
         guard VOPControl.exitCode(for: error) != .success else {
             return .help("\(VOPControl.fullMessage(for: error))\n")
         }
-        var message = VOPControl.message(for: error).split(separator: "\n").joined(separator: " ")[...]
+        var message = WrongUsage.sentence(for: error, of: VOPControl.self)[...]
         // Our own sentence is all there is to say of a value that we found wrong.
         if let preamble = message.firstRange(of: ">': ") { message = message[preamble.upperBound...] }
         return .failed(Failure(.local, "\(message); see vopctl help \(command)"), command)

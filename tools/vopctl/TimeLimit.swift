@@ -1,4 +1,3 @@
-import Glibc
 import LinuxSystem
 import Synchronization
 import SystemPackage
@@ -21,7 +20,7 @@ final class TimeLimit: Sendable {
             let failure = Failure(
                 .timedOut, "the service has not answered within \(limit); what was asked may still happen",
                 errno: .timedOut)
-            _exit(say(failure).rawValue)
+            ThisProcess.endAtOnce(say(failure).rawValue)
         }
     }
 

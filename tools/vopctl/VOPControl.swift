@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import LinuxSystem
 
 /// The command and its objects. What a word means is decided by `CommandWords` before anything is parsed.
@@ -15,7 +16,7 @@ struct VOPControl: ParsableCommand {
             Exit codes: 0 done; 1 wrong usage, or something on this side; 2 the service or the other side refused; \
             3 timed out; 4 not found; 5 partly done (batch).
             """,
-        version: "vopctl 0.1.0",
+        version: Version.line(of: "vopctl"),
         subcommands: [
             LinkObject.self, PageObject.self, DeviceObject.self, QueueObject.self, DriverObject.self,
             MonitorVerb.self,

@@ -1,5 +1,4 @@
 import ControlTree
-import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -49,6 +48,7 @@ final class DataMount {
     /// Who wait for it to be gone.
     private var unmounting: [PendingChange] = []
     private var isEnding = false
+    private var isStuck = false
     private var deadline: ContinuousClock.Instant?
     /// What it wrote that is no whole line yet, and its last line.
     private var text = ""
@@ -63,8 +63,8 @@ final class DataMount {
         let output = try OutputPipe()
         defer { output.closeWritingEnd() }
         let process = try SpawnedProcess(
-            CompanionProgram.path("9p-mount"), ["--foreground", socket, path], output: output.writingEnd,
-            isDetached: true)
+            CompanionProgram.path("9p-mount"), ["--foreground", "--say-errno", socket, path],
+            output: output.writingEnd, isDetached: true)
         server = .started(process, output)
         mounting = change
         deadline = .now + Self.limit
@@ -92,10 +92,10 @@ final class DataMount {
         }
     }
 
-    private func signal(_ number: CInt) {
+    private func signal(_ signal: Signal) {
         switch server {
-        case .started(let process, _): process.signal(number)
-        case .adopted(let process): process.signal(number)
+        case .started(let process, _): process.signal(signal)
+        case .adopted(let process): process.signal(signal)
         }
     }
 
@@ -133,7 +133,8 @@ final class DataMount {
     private func stuck() -> [Step] {
         guard let deadline, deadline <= .now else { return [] }
         self.deadline = .now + Self.limit
-        signal(SIGKILL)
+        isStuck = true
+        signal(.kill)
         return [.stuck(Self.limit)]
     }
 
@@ -156,17 +157,30 @@ final class DataMount {
         guard !isEnding else { return }
         isEnding = true
         deadline = .now + Self.limit
-        signal(SIGTERM)
+        signal(.terminate)
     }
 
     private func ended(_ ending: SpawnedProcess.Ending) -> Ending {
-        // One that was killed had no last word.
-        var reason = "9p-mount \(ending)"
-        if case .exited = ending, let lastLine { reason = lastLine }
-        mounting?.refuse(Refusal(.ioError, reason))
+        let refusal = refusal(of: ending)
+        mounting?.refuse(refusal)
         for waiting in unmounting { waiting.succeed() }
         if isEnding { return .asked }
-        guard isMounted else { return .failed(reason) }
-        return ending == .exited(0) ? .byOthers : .lost(reason)
+        guard isMounted else { return .failed(refusal.message) }
+        return ending == .exited(0) ? .byOthers : .lost(refusal.message)
+    }
+
+    /// Why it is not mounted. Where it never was, its last line begins with the errno: `errno 2 9p-mount: mount point …`.
+    private func refusal(of ending: SpawnedProcess.Ending) -> Refusal {
+        if isStuck && !isMounted {
+            return Refusal(
+                .timedOut, "9p-mount did not answer within \(Self.limit) and was killed; try again")
+        }
+        // One that was killed had no last word.
+        guard case .exited = ending, let lastLine else { return Refusal(.ioError, "9p-mount \(ending)") }
+        let words = lastLine.split(separator: " ", maxSplits: 2)
+        guard words.count == 3, words[0] == "errno", let number = CInt(words[1]) else {
+            return Refusal(.ioError, lastLine)
+        }
+        return Refusal(Errno(rawValue: number), String(words[2]))
     }
 }

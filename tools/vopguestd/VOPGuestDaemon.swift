@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import LinkDaemon
 import LinuxSystem
 import SystemPackage
@@ -13,7 +14,7 @@ struct VOPGuestDaemon: DaemonCommand {
             Serves a control tree; links and drivers are managed in it, with vopctl or by hand. Ends on SIGTERM, SIGINT or
             SIGHUP, letting go of every device first.
             """,
-        version: "vopguestd \(Version.text)")
+        version: Version.line(of: "vopguestd"))
 
     @OptionGroup var options: DaemonOptions
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import LinkDaemon
 
 /// The host-backend's daemon: publishes devices on links' pages for backends to serve.
@@ -11,7 +12,7 @@ struct VOPHostDaemon: DaemonCommand {
             Serves a control tree; links and devices are made in it, with vopctl or by hand. Ends on SIGTERM, SIGINT or SIGHUP,
             taking every device off its page first.
             """,
-        version: "vophostd \(Version.text)")
+        version: Version.line(of: "vophostd"))
 
     @OptionGroup var options: DaemonOptions
 

@@ -1,0 +1,17 @@
+import Glibc
+
+/// What a program asks of the kernel for itself.
+public enum ThisProcess {
+    public static var identifier: CInt { getpid() }
+
+    public static func end(_ status: Int32) -> Never { exit(status) }
+
+    /// Without anything that `exit` does first: other threads may be in the middle of something.
+    public static func endAtOnce(_ status: Int32) -> Never { _exit(status) }
+
+    /// Writing where nobody reads any more answers EPIPE.
+    public static func outlivesBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+
+    /// Writing where nobody reads any more ends the program, as filters are used to.
+    public static func endsWithBrokenPipes() { _ = signal(SIGPIPE, SIG_DFL) }
+}

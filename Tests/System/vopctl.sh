@@ -74,8 +74,8 @@ if [ "$(id -u)" = 0 ]; then
             work=$1; shift
             mount -t tmpfs -o mode=0755 none /run
             mkdir -p /run/vop/host /run/vop/guest
-            mount --bind "$work/host" /run/vop/host
-            mount --bind "$work/guest" /run/vop/guest
+            mount --rbind "$work/host" /run/vop/host
+            mount --rbind "$work/guest" /run/vop/guest
             exec setpriv --reuid nobody --regid nogroup --clear-groups env XDG_RUNTIME_DIR="$work/own" "$@"
         ' _ "$work" "$@"
     }

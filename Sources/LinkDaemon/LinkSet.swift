@@ -1,4 +1,5 @@
 import ControlTree
+import LinuxSystem
 import SystemPackage
 
 /// The links of a daemon, as the directory `links` shows them.
@@ -36,5 +37,7 @@ final class LinkSet {
         }
         controls[name] = nil
         directory.remove(name)
+        // It is there if the link was ever to come up; what is kept in it for another life stays.
+        try? DirectoryPath.remove(at: control.plan.runtimePath)
     }
 }

@@ -74,7 +74,7 @@ struct ProgramTests {
     func systemCalls() throws {
         let tools = String(#filePath.dropLast("/Tests/CommandsTests/ProgramTests.swift".count)) + "/tools"
         var count = 0
-        for program in BuiltProgram.names + ["vop-bench"] {
+        for program in BuiltProgram.names {
             for file in try DirectoryPath.names(at: "\(tools)/\(program)") where file.hasSuffix(".swift") {
                 let text = try ValueFile(reading: "\(tools)/\(program)/\(file)").contents()
                 #expect(!String(decoding: text, as: UTF8.self).contains("import Glibc"), "\(program)/\(file)")

@@ -1,4 +1,5 @@
 import BenchFloor
+import Glibc
 import LinuxSystem
 import SystemPackage
 
@@ -31,7 +32,7 @@ final class Programs {
     }
 
     func end(_ process: SpawnedProcess) {
-        process.signal(.terminate)
+        process.signal(SIGTERM)
         let deadline = ContinuousClock.now + .seconds(10)
         while process.ending() == nil, ContinuousClock.now < deadline { usleep(2000) }
         process.killAndWait()

@@ -154,6 +154,7 @@ let package = Package(
         .executableTarget(
             name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],
             cSettings: c),
+        tests("LinuxSystem", ["TestSupport"]),
         tests("SharedMemory", []),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),

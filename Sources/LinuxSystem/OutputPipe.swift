@@ -26,11 +26,25 @@ public final class OutputPipe: Sendable {
 
     public var pollDescriptor: CInt { readingEnd.rawValue }
 
-    /// What is there; empty when nothing is, or nobody will write any more.
+    /// The most a pipe can be made to hold (pipe-max-size) unless root says otherwise.
+    private static let pipeByteCountMaximum = 1 << 20
+
+    /// All that is there; empty when nothing is, or nobody will write any more. Of a process that has ended that is the
+    /// whole rest. One that writes without end gets no more than a pipe can hold in one turn.
     public func available() -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < Self.pipeByteCountMaximum {
+            let more = part()
+            if more.isEmpty { break }
+            bytes += more
+        }
+        return bytes
+    }
+
+    private func part() -> [UInt8] {
         // SAFETY: the kernel writes at most the capacity it is given.
-        unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-            count = unsafe max(0, read(readingEnd.rawValue, buffer.baseAddress, 4096))
+        unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+            count = unsafe max(0, read(readingEnd.rawValue, buffer.baseAddress, 65536))
         }
     }
 }

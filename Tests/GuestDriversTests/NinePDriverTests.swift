@@ -7,6 +7,7 @@ import LinuxSystem
 import NineP
 import SharedMemory
 import SystemPackage
+import TestSupport
 import Testing
 import VOPGuest
 import Virtio
@@ -193,6 +194,43 @@ import Virtqueue
         }
         #expect(bench.seen.isEmpty)
         #expect(try bench.connect().version() == 65536)
+    }
+
+    @Test(
+        "a driver with more to do than its turn allows is called again, though nothing rings and nothing is readable"
+    )
+    func budget() throws {
+        let bench = try NinePBench { $0.requestBudget = 1 }
+        let client = try bench.connect()
+        _ = try client.version()
+        var frames: [UInt8] = []
+        for number in 1...3 as ClosedRange<UInt16> {
+            Request.clunk(fid: Fid(rawValue: UInt32(number))).encode(
+                tag: NineP.Tag(rawValue: number), into: &frames)
+        }
+        guard case .moved(frames.count) = try client.socket.write(frames[...]) else {
+            throw Errno.wouldBlock
+        }
+        let poller = try Poller()
+        try poller.add(bench.guest.pollDescriptor, .readable, token: 0)
+        #expect(try !poller.wait(for: HangGuard.limit).isEmpty)
+        // One step: all three are read from the socket.
+        try bench.guest.service()
+        var turns = 0
+        while try {
+            try bench.take()
+            return bench.taken.count < 3
+        }() {
+            turns += 1
+            try #require(turns < 20)
+            #expect(try poller.wait(for: .zero).isEmpty)
+            try #require(bench.guest.nextDeadline.map { $0 <= .now } == true, "nobody would call it again")
+            try bench.guest.service()
+        }
+        #expect(turns >= 3)
+        // Looks once more, finds nothing, and rests.
+        try bench.guest.service()
+        #expect(bench.guest.nextDeadline.map { $0 <= .now } != true)
     }
 
     @Test("while the device does not forget, clients are refused in the end")

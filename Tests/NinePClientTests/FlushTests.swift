@@ -94,7 +94,7 @@ import Testing
     @Test("a server that does not even answer the flush has ended")
     func deadServer() throws {
         var limits = Session.Limits()
-        limits.meeting = .seconds(2)
+        limits.meeting = .seconds(5)
         let bench = try Bench(limits: limits)
         let call = try Background {
             try bench.session.call(.statfs(fid: Fid(rawValue: 1)), within: .milliseconds(20))

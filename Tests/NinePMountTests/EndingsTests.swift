@@ -131,6 +131,25 @@ import Testing
         _ = consume listener
     }
 
+    @Test(
+        "a signal ends the wait for a server that says nothing: exit 0, as asked",
+        arguments: [SIGTERM, SIGINT])
+    func signalBeforeTheAnswer(number: CInt) throws {
+        let path = directory.base + "/silent"
+        let listener = try UnixSocket.listening(.stream, at: path)
+        let mount = try directory.start(socket: path)
+        var connection: UnixSocket?
+        try eventually("9p-mount's connection") {
+            guard let accepted = try listener.accept() else { return false }
+            connection = consume accepted
+            return true
+        }
+        mount.signal(number)
+        #expect(try mount.exitCode() == 0)
+        #expect(mount.output.isEmpty && !directory.isMounted)
+        _ = consume connection
+    }
+
     @Test("a wrong option is a usage error: exit 1; help needs nothing: exit 0")
     func usage() throws {
         #expect(try directory.start(["--msize", "100"]).exitCode() == 1)

@@ -25,12 +25,14 @@ final class ServerProcess {
     private let outputPath: String
 
     /// - Parameter prefix: a program that starts it, with that program's arguments.
-    init(_ arguments: [String], startedBy prefix: [String] = []) throws {
+    init(
+        _ arguments: [String], program: String = ServerProcess.program, startedBy prefix: [String] = []
+    ) throws {
         outputPath = "/tmp/9p-server-output-\(getpid())-\(UInt64.random(in: 0 ... .max))"
         output = try FileDescriptor.open(
             FilePath(outputPath), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
             permissions: [.ownerReadWrite])
-        let words = prefix + [ServerProcess.program] + arguments
+        let words = prefix + [program] + arguments
         process = try SpawnedProcess(words[0], Array(words.dropFirst()), output: output.rawValue)
     }
 
@@ -152,8 +154,12 @@ struct ProcessTests {
         let become = ["/usr/bin/setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups"]
         #expect(unsafe chmod(top.path, 0o777) == 0)
         #expect(unsafe chmod(top.path + "/tree", 0o777) == 0)
+        // That user may not be allowed to where this was built.
+        let program = top.path + "/9p-server"
+        try #require(try run("/bin/cp", [ServerProcess.program, program]).code == 0)
         let server = try ServerProcess(
-            ["--export", "share=\(top.path)/tree", "--listen", "unix:\(socket)"], startedBy: become)
+            ["--export", "share=\(top.path)/tree", "--listen", "unix:\(socket)"], program: program,
+            startedBy: become)
         try server.waitUntilServing()
         let client = try RawClient(to: socket)
         try client.must(.version(maximumMessageSize: 8192, version: "9P2000.L"))

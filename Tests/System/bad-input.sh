@@ -19,13 +19,13 @@ state() { # the page, every name, and what every attribute says but for those th
 refused() { # EXIT-CODE PATTERN COMMAND…: it fails that way, in one line that says so, and changes nothing
     local code=$1 pattern=$2 before after text status=0
     shift 2
-    before=$(state | sha256sum)
+    before=$(state | tr "\0" " ")
     text=$("$@" 2>&1 >/dev/null) || status=$?
     [ "$status" = "$code" ] || fail "exit status $status instead of $code: $* («$text»)"
     grep -qE -- "$pattern" <<<"$text" || fail "$*: expected /$pattern/, got «$text»"
     [ "$(wc -l <<<"$text")" = 1 ] || fail "$*: more than one line: «$text»"
-    after=$(state | sha256sum)
-    [ "$before" = "$after" ] || fail "$*: something changed"
+    after=$(state | tr "\0" " ")
+    [ "$before" = "$after" ] || { diff <(echo "$before") <(echo "$after") >&2 || true; fail "$*: something changed"; }
     count=$((count + 1))
 }
 
@@ -233,17 +233,20 @@ if [ "$(id -u)" = 0 ]; then
         refused 1 '/dev/fuse does not exist: load' unshare -m --propagation private \
             sh -c "mount -t tmpfs none /dev && exec '$bin/'$command"
     done
+    # That user may not be allowed to where the programs were built.
+    mkdir -m 0755 "$work/programs"
+    cp "$bin"/{vopctl,9p-mount,9p-server} "$work/programs"
     chmod 0711 "$work"
     as_nobody=(setpriv --reuid nobody --regid nogroup --clear-groups --)
-    nobody_ctl() { "${as_nobody[@]}" "$bin/vopctl" --tree "$work/host" "$@"; }
+    nobody_ctl() { "${as_nobody[@]}" "$work/programs/vopctl" --tree "$work/host" "$@"; }
     refused 2 'may not make it|Permission denied' nobody_ctl add-device ep0/x type=9p tag=x
     refused 2 'cannot be written by this user' nobody_ctl device set ep0/good tag=x
     refused 2 'Permission denied|may not' nobody_ctl device del ep0/good
     refused 2 'Permission denied|may not' nobody_ctl link add ep1 kind=shm "socket=$work/other.sock"
     refused 1 'may not be opened by this user|Permission denied' \
-        "${as_nobody[@]}" "$bin/9p-mount" --foreground "$work/served.sock" "$work/second"
+        "${as_nobody[@]}" "$work/programs/9p-mount" --foreground "$work/served.sock" "$work/second"
     refused 1 'name a path where you may' \
-        "${as_nobody[@]}" "$bin/9p-server" --export "/=$work/second" --listen "unix:$work/s.sock"
+        "${as_nobody[@]}" "$work/programs/9p-server" --export "/=$work/second" --listen "unix:$work/s.sock"
 else
     echo "bad input without /dev/fuse and from another user, which only root can arrange" >>"$VOP_LIMITS"
 fi

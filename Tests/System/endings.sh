@@ -46,7 +46,7 @@ done
 
 for daemon in vophostd vopguestd 9p-server 9p-mount; do
     begin "$daemon"
-    pkill -KILL -f "^[^ ]*/$daemon .*$base" || { echo "no $daemon to kill" >&2 && exit 1; }
+    pkill -KILL -f "/$daemon .*$base" || { echo "no $daemon to kill" >&2 && exit 1; }
     if wait $pid; then echo "quickstart went on without $daemon" >&2 && exit 1; fi
     gone "SIGKILL of $daemon"
 done

@@ -5,17 +5,21 @@ source "$(dirname "$0")/stack.sh"
 modules=$(dirname "$(find /usr/lib/uml/modules -path '*/kernel/fs/fuse/fuse.ko' -print -quit)")/../..
 [ -d "$modules/fs/9p" ] || fail "the user-mode-linux package has no 9p module under /usr/lib/uml/modules"
 
+# The checkout and the programs lie wherever they lie, maybe below /tmp, which is another one inside.
 cat >"$work/init" <<INIT
 #!/bin/bash
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin VOP_BIN='$bin' VOP_INSIDE=1
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmp /tmp; mount -t tmpfs run /run
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin VOP_BIN=/run/programs
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run
+mkdir /run/programs /run/checkout
+mount --bind $(printf %q "$bin") /run/programs && mount --bind $(printf %q "$root") /run/checkout || echo "UML: no bind mounts"
+mount -t tmpfs tmp /tmp
 mount -t devtmpfs dev /dev 2>/dev/null
 ln -s /proc/self/fd /dev/fd
 for module in fs/fuse/fuse fs/netfs/netfs fs/fscache/fscache net/9p/9pnet net/9p/9pnet_fd fs/9p/9p; do
     insmod '$modules'/\$module.ko || echo "UML: no \$module"
 done
 ip link set lo up 2>/dev/null
-'$root/Tests/System/user-mode-linux-inside.sh' 2>&1
+/run/checkout/Tests/System/user-mode-linux-inside.sh 2>&1
 echo "UML-STATUS \$?"
 echo o >/proc/sysrq-trigger
 sleep 5

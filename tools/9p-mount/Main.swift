@@ -132,7 +132,10 @@ struct MountCommand: ParsableCommand {
         // Whoever reads what we print may go before us.
         ThisProcess.outlivesBrokenPipes()
         let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
-        let mount = try RunningMount(settings, signals: signals)
+        // Before the server is asked for anything: it may serve one client at a time.
+        do throws(MountError) { try MountPoint.check(settings.mountPoint) } catch { throw MountFailure(error) }
+        guard let met = try ServerMeeting.met(settings, unless: signals) else { ThisProcess.end(0) }
+        let mount = try RunningMount(met, settings, signals: signals)
         report.ready(settings)
         let failure = mount.finish(try mount.waitForEnd())
         // No deinits: threads may still wait for the kernel, and what the server keeps of ours goes with the connection.

@@ -5,7 +5,7 @@ import NinePClient
 import Synchronization
 import SystemPackage
 
-/// A mount from its session's meeting to its end.
+/// A mount from its making to its end.
 final class RunningMount {
     enum Ending: Equatable {
         /// SIGTERM, SIGINT or SIGHUP.
@@ -32,19 +32,14 @@ final class RunningMount {
     private let fuse: FUSESession
     private let workers: Workers
 
-    /// Connects, attaches and mounts; the mount is usable when this returns.
-    init(_ settings: MountSettings, signals: SignalDescriptor) throws(MountFailure) {
+    /// Mounts what was met; the mount is usable when this returns.
+    init(_ met: ServerMeeting.Met, _ settings: MountSettings, signals: SignalDescriptor) throws(MountFailure)
+    {
         (self.settings, self.signals) = (settings, signals)
-        // Before the server is asked for anything: it may serve one client at a time.
-        do throws(MountError) { try MountPoint.check(settings.mountPoint) } catch {
-            throw MountFailure(error)
-        }
-        session = try RunningMount.meet(settings)
-        let attachment = RunningMount.attachment(session, settings)
-        let qid = try RunningMount.attach(session, attachment, settings)
-        let root = RemoteFid(owning: attachment.fid, of: session, FidCache(), epoch: nil)
+        session = met.session
+        let root = RemoteFid(owning: met.attachment.fid, of: session, FidCache(), epoch: nil)
         reconnection = Reconnection(
-            socket: settings.socket, session: session, attachment: attachment, root: qid)
+            socket: settings.socket, session: session, attachment: met.attachment, root: met.root)
         tree = RemoteTree(session, root: root, settings.tree, lockClient: RunningMount.lockClient())
         let options = MountOptions(settings, transferByteCount: RemoteTree.transferByteCount(session))
         do { fuse = try FUSESession(tree, at: settings.mountPoint, options) } catch {
@@ -57,34 +52,6 @@ final class RunningMount {
             fuse.unmount()
             throw MountFailure(.local, "no thread to serve the mount: \(error)")
         }
-    }
-
-    private static func meet(_ settings: MountSettings) throws(MountFailure) -> Session {
-        do {
-            return try Session(
-                connectingTo: settings.socket, maximumMessageSize: settings.maximumMessageSize,
-                isResumable: settings.reconnectLimit > .zero)
-        } catch { throw MountFailure(meeting: error, at: settings.socket) }
-    }
-
-    private static func attachment(_ session: Session, _ settings: MountSettings) -> Session.Attachment {
-        let (name, number): (Name, UInt32) =
-            switch settings.user {
-            case .number(let number): ("", number)
-            case .name(let name): (Name(name), Protocol9P.noUserNumber)
-            }
-        return Session.Attachment(
-            fid: session.fids.take(), user: name, userNumber: number, tree: Name(settings.treeName))
-    }
-
-    private static func attach(
-        _ session: Session, _ attachment: Session.Attachment, _ settings: MountSettings
-    ) throws(MountFailure) -> Qid {
-        do {
-            return try session.attach(
-                attachment.fid, user: attachment.user, userNumber: attachment.userNumber,
-                tree: attachment.tree)
-        } catch { throw MountFailure(attaching: error, to: settings.treeName, at: settings.socket) }
     }
 
     /// Unlike that of any other mount, on this machine or another.

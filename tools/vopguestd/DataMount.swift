@@ -109,13 +109,13 @@ final class DataMount {
         var steps: [Step] = []
         // Asked before the last look at its output: what it said last is there then.
         let ending = process.ending()
-        while case let more = output.available(), !more.isEmpty {
-            text = String((text + String(decoding: more, as: UTF8.self)).suffix(4096))
-        }
+        text += String(decoding: output.available(), as: UTF8.self)
         while let end = text.firstIndex(of: "\n") {
             steps += take(line: String(text[..<end]))
             text = String(text[text.index(after: end)...])
         }
+        // A line that never ends is nobody's last word.
+        text = String(text.suffix(4096))
         if let ending {
             steps.append(.ended(ended(ending)))
             return steps

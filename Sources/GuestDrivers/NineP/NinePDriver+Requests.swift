@@ -23,7 +23,7 @@ extension NinePDriver {
     func readRequests() {
         guard case .client(let client) = phase else { return }
         client.isStalled = false
-        for _ in 0..<Self.requestBudget {
+        for _ in 0..<settings.requestBudget {
             do throws(Errno) {
                 guard try readRequest(of: client) else { return }
             } catch { return clientLeft() }

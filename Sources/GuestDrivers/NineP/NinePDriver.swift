@@ -37,8 +37,7 @@ final class NinePDriver: GuestDriver {
     static let clientToken: UInt64 = 1
     /// The process whose session is kept.
     static let peerToken: UInt64 = 2
-    /// So many requests are read, and so many rounds made, in one `service()`; then others have their turn.
-    static let requestBudget = 256
+    /// So many rounds are made in one `service()`; then others have their turn.
     static let roundBudget = 8
     static let refusedMaximum = 8
 

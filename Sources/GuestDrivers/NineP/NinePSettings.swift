@@ -12,6 +12,8 @@ public struct NinePSettings: Sendable, Hashable {
     /// Memory for requests and replies on their way, for each device. Where the link's window has less, half of that,
     /// and so on; the session's msize is at most a quarter of what it gets.
     public var poolByteCount = 8 << 20
+    /// So many steps are made with a client's requests in one `service()`; then others have their turn.
+    public var requestBudget = 256
     /// How long a client that is refused may take to say its first word.
     public var refusalLimit: Duration = .seconds(5)
     /// How long the next client is kept waiting while the device forgets the last one; after that it is refused.

@@ -162,7 +162,11 @@ let package = Package(
         tests("CopyFile", ["CVOP", "LinuxSystem", system]),
         tests(
             "VOPHost",
-            ["CopyFile", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio", "LinuxSystem", system]),
+            [
+                "vophostd", "CopyFile", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio",
+                "LinuxSystem",
+                system,
+            ]),
         tests("DevicePage", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
         tests("HostDevices", ["DevicePage", "Virtio", system]),
         tests(

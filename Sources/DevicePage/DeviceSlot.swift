@@ -1,5 +1,5 @@
 internal import CVOP
-internal import SharedMemory
+public import SharedMemory
 public import Virtio
 
 /// The live bytes of one device's slot, at a place and of a shape that this side keeps to itself: what the page says
@@ -15,6 +15,11 @@ public struct DeviceSlot: Sendable {
         self.offset = offset
         self.shape = shape
         control = ControlBlock(in: page, at: offset.rawValue + shape.controlOffset)
+    }
+
+    /// At a place that was taken before.
+    public init(at place: PagePlace, in page: MemoryWindow) {
+        self.init(in: page, at: PageOffset(place.offset), shape: place.shape)
     }
 
     // MARK: Header

@@ -38,6 +38,38 @@ struct PageLayout {
     private(set) var extents: [Extent] = []
     private(set) var tail = PageOffset.firstSlot.rawValue
 
+    init() {}
+
+    /// As it was, by the places that are taken; what lies between is free.
+    ///
+    /// - Returns: `nil` when they overlap, or do not lie in the page, or leave gaps that no slot can fill.
+    init?(_ places: [PagePlace]) {
+        for place in places.sorted(by: { $0.offset < $1.offset }) {
+            let byteCount = place.shape.byteCount
+            guard place.offset >= tail, place.offset % 8 == 0, byteCount <= Self.greatestHole,
+                place.offset <= Self.limit - byteCount, fill(upTo: place.offset)
+            else { return nil }
+            extents.append(
+                Extent(
+                    offset: place.offset, byteCount: byteCount,
+                    use: place.isQuarantined ? .quarantined : .live))
+            tail = place.offset + byteCount
+        }
+    }
+
+    /// Holes from the tail to `end`, as long as may be and none too short.
+    private mutating func fill(upTo end: Int) -> Bool {
+        while tail < end {
+            let rest = end - tail
+            guard rest >= Self.leastHole else { return false }
+            var length = min(rest, Self.greatestHole)
+            if rest - length > 0, rest - length < Self.leastHole { length -= Self.leastHole }
+            extents.append(Extent(offset: tail, byteCount: length, use: .hole))
+            tail += length
+        }
+        return true
+    }
+
     static let limit = PageOffset.pageByteCount
     private static let leastHole = SlotShape.byteCountMinimum
     private static let greatestHole = SlotShape.byteCountMaximum

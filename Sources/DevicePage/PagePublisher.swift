@@ -37,6 +37,26 @@ public struct PagePublisher: ~Copyable {
         window.storeReleasing32(BootParameters.magic, at: 0)
     }
 
+    /// Takes over a page that an earlier life of this process published on, by what that one wrote down. Words that lead
+    /// from slot to slot are written anew, in an order in which a guest that walks meanwhile finds every slot.
+    ///
+    /// - Returns: `nil` when the places overlap, or do not lie in the page.
+    public init?(adopting window: MemoryWindow, nodeID: UInt8 = 0, _ places: [PagePlace]) {
+        precondition(window.byteCount >= PageOffset.pageByteCount, "a device page has 4096 bytes")
+        guard let layout = PageLayout(places) else { return nil }
+        self.window = window
+        self.nodeID = nodeID
+        self.layout = layout
+        if layout.tail < PageLayout.limit { store(.end, at: layout.tail) }
+        for extent in layout.extents.reversed() where extent.use == .hole {
+            store(.removed(SlotShape(fillerOf: extent.byteCount)), at: extent.offset)
+        }
+        for place in places where place.isQuarantined { store(.removed(place.shape), at: place.offset) }
+    }
+
+    /// Marks a slot removed as its guest would: its place stays taken.
+    public func mark(removed slot: DeviceSlot) { store(.removed(slot.shape), at: slot.offset.rawValue) }
+
     public var page: DevicePage { DevicePage(window) }
 
     /// Bytes in holes and at the end, together.
@@ -49,10 +69,12 @@ public struct PagePublisher: ~Copyable {
     /// - Parameters:
     ///   - ringAddresses: where each queue's region lies, in the queues' order.
     ///   - guestToHostDoorbell: what the guest rings for it; −1 for none.
+    ///   - willShow: told where, before anything is written there.
     /// - Throws: `.noSpace` when no run of adjacent holes, and not the end of the page, has room; nothing has changed.
     /// - Precondition: one address for each queue.
     public mutating func publish(
-        _ device: DeviceDescription, ringAddresses: [UInt64], guestToHostDoorbell: Int8
+        _ device: DeviceDescription, ringAddresses: [UInt64], guestToHostDoorbell: Int8,
+        willShow: (PageOffset) -> Void = { _ in }
     ) throws(PageError) -> DeviceSlot {
         precondition(ringAddresses.count == device.queueSizes.count, "one ring address for each queue")
         let shape = device.shape
@@ -60,6 +82,7 @@ public struct PagePublisher: ~Copyable {
             throw .noSpace(
                 byteCount: shape.byteCount, free: layout.freeByteCount, largest: layout.largestPlace)
         }
+        willShow(place.offset)
         prepare(place, for: shape)
         let body = Self.body(of: device, ringAddresses: ringAddresses, doorbell: guestToHostDoorbell)
         window.write(body, at: place.offset.rawValue + SlotShape.headerByteCount)

@@ -27,7 +27,7 @@ public struct SlotShape: Hashable, Sendable {
     /// No slot of the MIC profile is longer.
     public static let byteCountMaximum = descriptorMaximum + ControlBlock.encodedByteCount
 
-    init(queueCount: Int, featureByteCount: Int, configByteCount: Int) {
+    public init(queueCount: Int, featureByteCount: Int, configByteCount: Int) {
         self.queueCount = queueCount
         self.featureByteCount = featureByteCount
         self.configByteCount = configByteCount

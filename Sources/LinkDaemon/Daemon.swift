@@ -15,11 +15,15 @@ public struct Daemon {
 
     private let kind: LinkSideKind
     private let treePath: String
+    private let statePath: String
     private let log: Logger
 
-    /// - Parameter treePath: where the control tree is mounted; made if it is missing.
-    public init(_ kind: LinkSideKind, treePath: String, log: Logger) {
+    /// - Parameters:
+    ///   - treePath: where the control tree is mounted; made if it is missing.
+    ///   - statePath: where links and devices are saved, a directory for each side; made if it is missing.
+    public init(_ kind: LinkSideKind, treePath: String, statePath: String, log: Logger) {
         self.kind = kind
+        self.statePath = "\(statePath)/\(kind.side.rawValue)"
         self.treePath = treePath
         self.log = log
     }
@@ -32,6 +36,7 @@ public struct Daemon {
         do {
             ThisProcess.outlivesBrokenPipes()
             let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
+            try makeStateDirectory()
             try RuntimeDirectory.make(treePath)
             let mailbox = try RootMailbox()
             let events = EventLog()
@@ -40,12 +45,22 @@ public struct Daemon {
             let session = try FUSESession(TreeFilesystem(tree), at: treePath, mountOptions)
             defer { session.unmount() }
             log.info("control tree at \(treePath)")
+            links.restore()
             try serve(session, links, mailbox, signals)
             log.info("ended")
         } catch let error as MountError {
             throw Failure(description: "\(error)")
         } catch let error as Errno {
             throw Failure(description: "\(treePath): \(error)")
+        }
+    }
+
+    private func makeStateDirectory() throws(Failure) {
+        do throws(Errno) { try RuntimeDirectory.make(statePath, mode: 0o700) } catch {
+            throw Failure(
+                description:
+                    "\(statePath), where links and devices are saved, cannot be made: \(error); "
+                    + "give another directory with --state")
         }
     }
 
@@ -56,7 +71,8 @@ public struct Daemon {
 
     private func environment(_ mailbox: RootMailbox, _ events: EventLog) -> LinkEnvironment {
         LinkEnvironment(
-            kind: kind, treePath: treePath, mountOptions: mountOptions, log: log, events: events,
+            kind: kind, treePath: treePath, statePath: statePath, mountOptions: mountOptions, log: log,
+            events: events,
             mailbox: mailbox)
     }
 

@@ -12,6 +12,12 @@ public struct DaemonOptions: ParsableArguments {
             valueName: "path"))
     public var tree: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where links and devices are saved (default: /var/lib/vop, or $XDG_STATE_HOME/vop).",
+            valueName: "directory"))
+    public var state: String?
+
     @Option(help: "What to log: trace, debug, info, notice, warning, error or critical.")
     public var logLevel: Logger.Level = .info
 
@@ -19,12 +25,23 @@ public struct DaemonOptions: ParsableArguments {
 
     /// Runs a daemon until it is told to end.
     ///
-    /// - Throws: `ValidationError` when this user has no default place for the tree, `Daemon.Failure` when it could not start
+    /// - Throws: `ValidationError` when this user has no default place for the tree or for what is saved, `Daemon.Failure` when it could not start
     ///   or go on.
     public func run(_ name: String, _ kind: LinkSideKind) throws {
         try Daemon(
-            kind, treePath: try treePath(kind.side), log: ProgramLog.logger(name, level: logLevel)
+            kind, treePath: try treePath(kind.side), statePath: try statePath(),
+            log: ProgramLog.logger(name, level: logLevel)
         ).run()
+    }
+
+    private func statePath() throws -> String {
+        if let state { return state }
+        guard let path = RuntimeDirectory.statePath("vop") else {
+            throw ValidationError(
+                "neither XDG_STATE_HOME nor HOME is set, so there is no default place to save links and devices; "
+                    + "give --state DIRECTORY")
+        }
+        return path
     }
 
     private func treePath(_ side: Side) throws -> String {

@@ -20,7 +20,8 @@ final class LinkControl {
         case failed(Refusal)
     }
 
-    var plan: LinkPlan
+    var plan: LinkPlan { didSet { saved?.save() } }
+    var saved: SavedLink?
     private(set) var phase = Phase.down
     private(set) var view: LinkView?
     private var runner: LinkRunner?
@@ -97,11 +98,15 @@ final class LinkControl {
     func takeDown(_ change: PendingChange?) {
         switch phase {
         case .down, .failed:
+            if change != nil { saved?.save(isUp: false) }
             change?.succeed()
         case .starting where change != nil, .stopping where change != nil:
             change?.refuse(Refusal(.resourceBusy, "the link is \(state); wait until it is done"))
         case .starting, .up:
-            if let change { (pending, isUpWanted) = (change, false) }
+            if let change {
+                (pending, isUpWanted) = (change, false)
+                saved?.save(isUp: false)
+            }
             phase = .stopping
             runner?.requestStop()
         case .stopping: return
@@ -114,6 +119,7 @@ final class LinkControl {
         self.view = view
         guard case .starting = phase else { return }
         phase = .up
+        saved?.save(isUp: true)
         reporter.report("link-started", "\(plan.kind.rawValue) on \(plan.socketPath)")
         takePending()?.succeed()
     }

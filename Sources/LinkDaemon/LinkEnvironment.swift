@@ -8,6 +8,8 @@ import SystemPackage
 struct LinkEnvironment {
     let kind: LinkSideKind
     let treePath: String
+    /// What is saved of this side's links: a directory for each.
+    let statePath: String
     let mountOptions: MountOptions
     let log: Logger
     let events: EventLog
@@ -19,6 +21,8 @@ struct LinkEnvironment {
         while base.count > 1, base.last == "/" { base.removeLast() }
         return "\(base).run/\(link)"
     }
+
+    func statePath(of link: String) -> String { "\(statePath)/\(link)" }
 
     func reporter(_ link: String) -> LinkReporter { LinkReporter(link: link, log: log, events: events) }
 

@@ -13,10 +13,13 @@ public struct LinkPlan: Sendable {
     public var windowByteCount = MeetingLimits.defaultWindowByteCount
     /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
     public let runtimePath: String
+    /// A directory of the link's own, for what is saved of it: there from the first thing that is saved.
+    public let statePath: String
     private var timeouts: [String: Duration]
 
-    init(name: String, runtimePath: String, timeouts: [LinkTimeout]) {
+    init(name: String, runtimePath: String, statePath: String, timeouts: [LinkTimeout]) {
         self.name = name
+        self.statePath = statePath
         self.runtimePath = runtimePath
         self.timeouts = Dictionary(uniqueKeysWithValues: timeouts.map { ($0.name, $0.standard) })
     }

@@ -18,6 +18,10 @@ public protocol Link: AnyObject {
 
     /// Begins to look for the peer.
     func start() throws(LinkError)
+    /// The peer is gone, and may come back to the meeting it was in: what lies in the windows is kept for it.
+    var mayResume: Bool { get }
+    /// Gives the meeting up, so that the next one is fresh: for a side that was told `resumed` and cannot go on.
+    func startOver()
     /// Leaves: the peer sees it at once. Windows that others still hold stay mapped until they let go.
     func stop()
 

@@ -46,6 +46,13 @@ public final class LoopbackLink: Link {
         meeting.leave(side)
     }
 
+    public var mayResume: Bool { false }
+
+    public func startOver() {
+        stop()
+        start()
+    }
+
     deinit { if state != .down { meeting.leave(side) } }
 
     public var pollDescriptor: CInt { wake.rawDescriptor }

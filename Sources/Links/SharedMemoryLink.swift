@@ -58,11 +58,24 @@ public final class SharedMemoryLink: Link {
     public func stop() {
         guard state != .down else { return }
         meeting?.close()
-        if let path = settings.recordPath {
-            // One that stays names a meeting that nobody can resume: the windows go with us, or the peer with its own.
-            do throws(Errno) { try WholeFile.remove(path) } catch {}
-        }
+        forget()
         vanish()
+    }
+
+    private func forget() {
+        guard let path = settings.recordPath else { return }
+        // One that stays names a meeting whose windows nobody has any more.
+        do throws(Errno) { try WholeFile.remove(path) } catch {}
+    }
+
+    public var mayResume: Bool { kept != nil }
+
+    public func startOver() {
+        guard let meeting else { return }
+        letGo()
+        kept = nil
+        forget()
+        meeting.peerLeft(nil)
     }
 
     /// Is gone as if killed: the record stays, and so does the socket's file.
@@ -98,6 +111,7 @@ public final class SharedMemoryLink: Link {
         if let met = progress.met {
             try hold(met)
             events.peer = met.isResumed ? .resumed : .arrived
+            if !met.isResumed { KillPoint.reach(.inMeeting) }
             if !met.isResumed { events.notes += writeDown(met.meeting.record) }
         }
         return events
@@ -182,14 +196,20 @@ public final class SharedMemoryLink: Link {
     public var meetingID: UInt64 { peer?.meeting.record.meetingID ?? 0 }
     public func reclaim(_ range: PeerRange) -> Bool { peer?.windows.reclaim(range) ?? false }
 
-    public func free(_ range: PeerRange) { peer?.windows.free(range) }
+    public func free(_ range: PeerRange) {
+        kept?.windows.free(range)
+        peer?.windows.free(range)
+    }
 
     // MARK: Doorbells
 
     /// While met, what both sides have.
     public var doorbellCount: Int { doorbells.count }
     public func allocateDoorbell() -> DoorbellNumber { doorbells.allocate() }
-    public func releaseDoorbell(_ number: DoorbellNumber) { doorbells.release(number) }
+    public func releaseDoorbell(_ number: DoorbellNumber) {
+        kept?.doorbells.release(number)
+        doorbells.release(number)
+    }
     public func reclaimDoorbell(_ number: DoorbellNumber) -> Bool { doorbells.claim(number) }
 
     public func ring(_ number: DoorbellNumber) {

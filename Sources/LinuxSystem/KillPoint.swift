@@ -5,6 +5,18 @@ import Glibc
 public enum KillPoint: String, Sendable, CaseIterable {
     /// A chain was taken from the driver and written down; no backend has it. In a backend: it has it.
     case afterTake = "after-take"
+    /// A chain given back is marked in the in-flight record, and not shown in the used index.
+    case beforeUsedIndex = "before-used-index"
+    /// It is shown, and still marked.
+    case afterUsedIndex = "after-used-index"
+    /// A device is in the record of the page, and not yet on it.
+    case beforeSlot = "before-slot"
+    /// It is on both.
+    case afterSlot = "after-slot"
+    /// The two sides have met afresh, and this is not written down.
+    case inMeeting = "in-meeting"
+    /// A file that is to replace another is whole, and beside it.
+    case beforeRename = "before-rename"
     /// An intent is in the journal, its effect is not made.
     case afterIntent = "after-intent"
     /// The effect is made, its reply is not in the journal.

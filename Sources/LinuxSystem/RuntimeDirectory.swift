@@ -19,6 +19,47 @@ public enum RuntimeDirectory {
         return [own, system]
     }
 
+    /// Where what `name` saves belongs: `/var/lib/NAME` for root, `$XDG_STATE_HOME/NAME` or `$HOME/.local/state/NAME` for an
+    /// ordinary user; `nil` when that user has no such directory.
+    public static func statePath(_ name: String) -> String? {
+        if geteuid() == 0 { return "/var/lib/\(name)" }
+        if let base = variable("XDG_STATE_HOME") { return "\(base)/\(name)" }
+        return variable("HOME").map { "\($0)/.local/state/\(name)" }
+    }
+
+    private static func variable(_ name: String) -> String? {
+        guard let value = unsafe getenv(name) else { return nil }
+        let text = unsafe String(cString: value)
+        return text.isEmpty ? nil : text
+    }
+
+    /// The names in a directory, in no order; none where there is no such directory.
+    public static func names(in path: String) throws(Errno) -> [String] {
+        guard let directory = unsafe opendir(path) else {
+            guard errno == ENOENT else { throw Errno(rawValue: errno) }
+            return []
+        }
+        defer { unsafe _ = closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            // SAFETY: the entry and its name, which ends with a zero, last until the next call.
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Removes a directory with the files in it; one that is not there is no error.
+    public static func remove(_ path: String) throws(Errno) {
+        for name in try names(in: path) where unsafe unlink("\(path)/\(name)") != 0 && errno != ENOENT {
+            throw Errno(rawValue: errno)
+        }
+        guard unsafe rmdir(path) != 0, errno != ENOENT else { return }
+        throw Errno(rawValue: errno)
+    }
+
     /// Makes a directory and those above it, as `mkdir -p` does: `mode` is the last one's, those above it get 0755. What is
     /// there already, dead mounts too, is left as it is.
     public static func make(_ path: String, mode: UInt32 = 0o755) throws(Errno) {

@@ -28,6 +28,7 @@ public enum WholeFile {
         let temporary = path + ".new"
         do throws(Errno) {
             try write(bytes, to: temporary, mode, isDurable)
+            if isDurable { KillPoint.reach(.beforeRename) }
             guard unsafe rename(temporary, path) == 0 else { throw Errno(rawValue: errno) }
         } catch {
             _ = unsafe unlink(temporary)

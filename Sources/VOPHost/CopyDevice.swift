@@ -14,9 +14,15 @@ public final class CopyDevice: HostDeviceModel {
 
     public func activate(_ queues: consuming ActiveQueues, driver: DriverLine) {
         for index in 0..<min(queues.count, self.queues.count) {
-            self.queues[index].activate(queues.take(index), driver: driver)
+            if queues.isResumed {
+                self.queues[index].resume(queues.take(index), driver: driver, life: queues.life)
+            } else {
+                self.queues[index].activate(queues.take(index), driver: driver, life: queues.life)
+            }
         }
     }
+
+    public func remembers(life: UInt64) -> Bool { queues.contains { $0.record?.life == life } }
 
     public func service() {
         for queue in queues { queue.service() }

@@ -31,6 +31,8 @@ public final class CopyQueue {
     /// A backend has said that the device is broken, in the write being applied.
     var isBackendBroken = false
 
+    /// What a successor of this process must know.
+    let record: InFlightRecord?
     /// The token of the next chain taken: tokens count up, over all lives.
     private(set) var nextToken: UInt64
     /// Tokens below this are of an earlier life.
@@ -46,15 +48,19 @@ public final class CopyQueue {
 
     private var notifications = NotificationWish.unsaid
     var counts = QueueStatistics()
-    private var hasUnpublished = false
+    /// Heads of chains completed and not shown to the driver.
+    private var unpublished: [UInt16] = []
     /// The number of the batch of answers being checked.
     var answerBatch: UInt64 = 0
 
-    /// - Parameter firstToken: above every token that any earlier holder of this device's queue gave out.
-    public init(firstToken: UInt64 = 1) {
+    /// - Parameters:
+    ///   - firstToken: above every token that any earlier holder of this device's queue gave out in this process.
+    ///   - record: where it writes down what it has taken, if it shall survive its process.
+    public init(firstToken: UInt64 = 1, record: InFlightRecord? = nil) {
         precondition(firstToken > 0, "token 0 names no chain")
-        nextToken = firstToken
-        firstTokenOfLife = firstToken
+        nextToken = max(firstToken, record?.nextToken ?? 0)
+        firstTokenOfLife = nextToken
+        self.record = record
     }
 
     /// What the queue did, over all lives.
@@ -67,12 +73,24 @@ public final class CopyQueue {
     // MARK: The lives of the ring
 
     /// The driver is there (DRIVER_OK).
-    public func activate(_ queue: consuming DeviceQueue, driver: DriverLine) {
+    ///
+    /// - Parameter life: what the record calls it; not 0.
+    public func activate(_ queue: consuming DeviceQueue, driver: DriverLine, life: UInt64 = 1) {
         precondition(!isRemoved, "a removed device comes to life")
         endLife()
         ring = consume queue
         self.driver = driver
+        record?.begin(life: life, nextToken: nextToken)
         serve()
+    }
+
+    /// The ring and the tokens of a life that the record tells of.
+    func adopt(_ queue: consuming DeviceQueue, driver: DriverLine) {
+        precondition(ring == nil && taken.isEmpty, "a queue that lives goes on by itself")
+        ring = consume queue
+        self.driver = driver
+        nextToken = record?.nextToken ?? nextToken
+        firstTokenOfLife = record?.firstToken ?? nextToken
     }
 
     /// The driver rang: chains may be available.
@@ -99,7 +117,8 @@ public final class CopyQueue {
     private func endLife() {
         ring = nil
         driver = nil
-        hasUnpublished = false
+        record?.end()
+        unpublished.removeAll(keepingCapacity: true)
         isBroken = false
         isBackendBroken = false
         notifications = .unsaid
@@ -187,6 +206,10 @@ public final class CopyQueue {
 
     private func makeReady(_ chain: DescriptorChain) {
         guard let reader = ring?.reader(of: chain), let writer = ring?.writer(of: chain) else { return }
+        record?.take(chain.head, token: nextToken)
+        #if DEBUG
+            KillPoint.reach(.afterTake)
+        #endif
         taken[nextToken] = TakenChain(chain: chain, reader: reader, writer: writer)
         ready.insert(nextToken)
         nextToken += 1
@@ -214,15 +237,24 @@ public final class CopyQueue {
     /// Completes a chain; the driver sees it after `publish()`.
     func complete(_ token: UInt64) {
         guard let held = taken.removeValue(forKey: token) else { return }
+        record?.beginGivingBack(held.chain.head)
         ring?.complete(held.chain, written: held.written)
-        hasUnpublished = true
+        unpublished.append(held.chain.head)
         counts.chainsCompleted &+= 1
     }
 
     /// Shows the driver what was completed, and rings at most once.
     func publish() {
-        guard hasUnpublished, let wantsToKnow = ring?.publishUsed() else { return }
-        hasUnpublished = false
+        guard !unpublished.isEmpty else { return }
+        #if DEBUG
+            KillPoint.reach(.beforeUsedIndex)
+        #endif
+        guard let wantsToKnow = ring?.publishUsed() else { return }
+        #if DEBUG
+            KillPoint.reach(.afterUsedIndex)
+        #endif
+        if let record { for head in unpublished { record.clear(head) } }
+        unpublished.removeAll(keepingCapacity: true)
         if wantsToKnow {
             counts.notificationsSent &+= 1
             driver?.notifyDriver()

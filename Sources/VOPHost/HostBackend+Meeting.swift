@@ -3,28 +3,45 @@ import Links
 import SharedMemory
 import Virtio
 
-/// The peer comes and goes. A meeting is always fresh here: an empty page, and every device published anew.
+/// The peer comes and goes. A fresh meeting begins with an empty page, and every device is published anew; while a meeting
+/// may be resumed everything stays as it is.
 extension HostBackend {
     func peerChanged(_ change: LinkEvents.PeerChange) {
         switch change {
-        case .arrived, .resumed:
-            if isUp { peerLeft("it came back without having gone") }
+        case .arrived:
+            if isUp { peerLeft("it came back for a fresh meeting") }
             peerArrived()
+        case .resumed: peerResumed()
         case .gone(let reason):
-            if isUp { peerLeft(reason) }
+            guard isUp else { return }
+            if link.mayResume { suspend(reason) } else { peerLeft(reason) }
+        }
+    }
+
+    /// The guest was killed, perhaps, and may come back to its devices: their queues live on, and what backends give
+    /// back it will find.
+    private func suspend(_ reason: String) {
+        isSuspended = true
+        looks.stop()
+        tell(.linkDown, nil, "\(reason); its devices stay as they are until it comes back")
+    }
+
+    var pageWindow: MemoryWindow? {
+        do throws(PeerViolation) {
+            return try link.windows(of: .host).window(
+                covering: PeerRange(
+                    untrustedAddress: link.devicePageAddress, byteCount: UInt64(PageOffset.pageByteCount)))
+        } catch {
+            tell(.peerFault, nil, "the meeting left no room for a device page: \(error)")
+            return nil
         }
     }
 
     private func peerArrived() {
-        let window: MemoryWindow
-        do throws(PeerViolation) {
-            window = try link.windows(of: .host).window(
-                covering: PeerRange(
-                    untrustedAddress: link.devicePageAddress, byteCount: UInt64(PageOffset.pageByteCount)))
-        } catch {
-            return tell(.peerFault, nil, "the meeting left no room for a device page: \(error)")
-        }
+        guard let window = pageWindow else { return }
         publisher = PagePublisher(formatting: window)
+        meetingID = link.meetingID
+        writeDown()
         looks.watch(for: settings.watchLimit, from: clock(), settings)
         tell(.linkUp)
         placeWaiting()
@@ -33,6 +50,7 @@ extension HostBackend {
     /// Nothing of the meeting counts any more: its windows, and with them every slot, ring and doorbell, are gone.
     func peerLeft(_ reason: String) {
         publisher = nil
+        isSuspended = false
         configDoorbell = nil
         looks.stop()
         quarantine = []
@@ -52,6 +70,7 @@ extension HostBackend {
 
     /// Puts every device that has no place onto the page, as far as there is room.
     func placeWaiting() {
+        guard isMet else { return }
         for device in devices where device.slot == nil {
             switch device.state {
             case .waiting, .noRoom: tryToPlace(device)

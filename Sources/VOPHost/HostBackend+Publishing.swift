@@ -1,5 +1,6 @@
 import DevicePage
 import Links
+import LinuxSystem
 import SharedMemory
 import Virtio
 
@@ -10,7 +11,7 @@ extension HostBackend {
         let rings = try allocateRings(for: device.description)
         let doorbell = link.allocateDoorbell()
         do throws(HostError) {
-            let slot = try publishSlot(device, rings.map(\.region.address), doorbell)
+            let slot = try publishSlot(device, rings, doorbell)
             device.slot = HostSlot(slot, type: device.description.type, doorbell: doorbell, rings: rings)
         } catch {
             link.releaseDoorbell(doorbell)
@@ -25,13 +26,17 @@ extension HostBackend {
         ringConfigDoorbell()
     }
 
-    private func publishSlot(_ device: HostDevice, _ rings: [UInt64], _ doorbell: DoorbellNumber)
+    private func publishSlot(_ device: HostDevice, _ rings: [HostSlot.Ring], _ doorbell: DoorbellNumber)
         throws(HostError) -> DeviceSlot
     {
         let description = device.currentDescription
         do throws(PageError) {
             let slot = try publisher?.publish(
-                description, ringAddresses: rings, guestToHostDoorbell: doorbell.byte)
+                description, ringAddresses: rings.map(\.region.address), guestToHostDoorbell: doorbell.byte
+            ) { offset in
+                writeDown(coming: comingSlot(device, at: offset, rings, doorbell: doorbell.rawValue))
+                KillPoint.reach(.beforeSlot)
+            }
             if let slot { return slot }
         } catch {
             throw .pageFull(error)
@@ -76,6 +81,8 @@ extension HostBackend {
     /// Gives back what a slot used; the guest has let go of it.
     func release(_ slot: HostSlot) {
         publisher?.retire(slot.page)
+        KillPoint.reach(.afterSlot)
+        writeDown()
         for ring in slot.rings { link.free(ring.region) }
         link.releaseDoorbell(slot.doorbell)
         // Somebody may have waited for just this room.

@@ -33,7 +33,7 @@ extension HostBackend {
 
     func advanceRemoval(of device: HostDevice) {
         guard let slot = device.slot, var removal = device.removal else { return }
-        lookAtConfigDoorbell()
+        if !isSuspended { lookAtConfigDoorbell() }
         let outcome = removal.advance(
             slot.page, now: clock(), rest: settings.slotReleaseLimit, isUnloading: configDoorbell == nil)
         if removal.takeRing(), let configDoorbell { link.ring(configDoorbell) }
@@ -65,6 +65,7 @@ extension HostBackend {
     private func quarantine(_ slot: HostSlot, of device: HostDevice) {
         publisher?.quarantine(slot.page)
         quarantine.append(slot)
+        writeDown()
         device.quarantineCount += 1
         tell(
             .quarantined, device,
@@ -109,7 +110,9 @@ extension HostBackend {
 
     /// Publishes a device again that was taken off, if its time has come.
     func republish(_ device: HostDevice) {
-        guard shutdown == nil, device.state == .needsReset, device.slot == nil else { return }
+        guard shutdown == nil, isMet, device.state == .needsReset, device.slot == nil else {
+            return
+        }
         if let notBefore = device.republishing.notBefore, clock() < notBefore { return }
         tryToPlace(device)
     }

@@ -8,6 +8,7 @@ import Virtio
 extension HostBackend {
     func serviceDevices(rung: DoorbellSet) {
         let now = clock()
+        guard !isSuspended else { return waitForLeavers(now) }
         if !rung.isEmpty || looks.isDue(at: now) {
             looks.looked(at: now, settings)
             lookAtConfigDoorbell()
@@ -16,6 +17,13 @@ extension HostBackend {
         for device in devices where isDue(device, rung, now) {
             device.looks.looked(at: now, settings)
             look(at: device)
+        }
+    }
+
+    /// Nobody is there to serve; who waits for the guest to let go waits no longer than with it.
+    private func waitForLeavers(_ now: ContinuousClock.Instant) {
+        for device in devices where (device.removal.map { $0.nextCheck <= now } ?? false) {
+            advanceRemoval(of: device)
         }
     }
 
@@ -29,6 +37,7 @@ extension HostBackend {
     /// Asked before every wait, so it allocates nothing.
     func nextDeadline(of device: HostDevice) -> ContinuousClock.Instant? {
         guard isUp else { return nil }
+        guard !isSuspended else { return device.removal?.nextCheck }
         if device.pendingFault != nil { return clock() }
         guard device.slot != nil else {
             return device.state == .needsReset ? device.republishing.notBefore : nil
@@ -115,7 +124,14 @@ extension HostBackend {
     private func start(_ device: HostDevice, _ slot: HostSlot) throws(PeerViolation) {
         guard !device.isRunning else { return }
         try takeFeatures(of: device, slot)
-        let queues = try slot.activate(device.negotiated ?? [], on: link)
+        device.life = UInt64.random(in: 1 ... .max)
+        try run(device, slot, isResumed: false)
+    }
+
+    /// The queues live, from here on or from where they were.
+    func run(_ device: HostDevice, _ slot: HostSlot, isResumed: Bool) throws(PeerViolation) {
+        let queues = try slot.activate(
+            device.negotiated ?? [], life: device.life, isResumed: isResumed, on: link)
         let line = DriverLine(
             notify: { [weak self, weak device, weak slot] in
                 guard let self, let device, let slot else { return }
@@ -125,11 +141,13 @@ extension HostBackend {
         device.line = line
         if device.state == .published { device.state = .running }
         device.looks.stop()
-        tell(.running, device)
+        // Before the first chain is taken.
+        writeDown()
+        tell(.running, device, isResumed ? "where it was" : "")
         device.model.activate(queues, driver: line)
     }
 
-    private func notifyDriver(of device: HostDevice, _ slot: HostSlot) {
+    func notifyDriver(of device: HostDevice, _ slot: HostSlot) {
         do throws(PeerViolation) {
             if let doorbell = try slot.guestDoorbell(count: link.doorbellCount) { link.ring(doorbell) }
         } catch {

@@ -14,6 +14,8 @@ extension HostBackend {
         if shutdown != nil {
             shutdown?.completions.append(completion)
         } else {
+            // Nobody is there to let go of anything.
+            if isSuspended { peerLeft("the host goes down while its guest is away") }
             shutdown = Shutdown(completions: [completion])
             for device in devices { takeDown(device) }
         }

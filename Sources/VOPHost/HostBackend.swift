@@ -23,6 +23,10 @@ public final class HostBackend {
     var devices: [HostDevice] = []
     /// While the link is up.
     var publisher: PagePublisher?
+    /// What `publisher` belongs to.
+    var meetingID: UInt64 = 0
+    /// The peer is gone and may come back to this meeting.
+    var isSuspended = false
     /// Slots, rings and doorbells the guest did not let go of in time. Nothing of them is used again before the next
     /// meeting.
     var quarantine: [HostSlot] = []
@@ -91,8 +95,9 @@ public final class HostBackend {
         guard shutdown == nil else { throw .closing }
         guard !devices.contains(where: { $0.name == name }) else { throw .nameTaken(name) }
         let device = HostDevice(name: name, description: description, model: model)
-        if isUp { try place(device) }
+        if isMet { try place(device) }
         devices.append(device)
+        writeDown()
     }
 
     /// Takes a device off the page for good: the guest is asked to let go and goes on being served until it has, or
@@ -165,6 +170,8 @@ public final class HostBackend {
 
     /// The two sides have met and there is a page.
     var isUp: Bool { publisher != nil }
+    /// And the peer is there.
+    var isMet: Bool { isUp && !isSuspended }
 
     /// A device that is nowhere any more.
     func drop(_ device: HostDevice) {

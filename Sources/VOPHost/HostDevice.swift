@@ -16,6 +16,8 @@ final class HostDevice {
     var status = DeviceStatus()
     /// Read once, when the driver says that they are final.
     var negotiated: FeatureSet?
+    /// Names the life of its queues, for a successor of this process.
+    var life: UInt64 = 0
     /// Open while the queues live: the device is running.
     var line: DriverLine?
 

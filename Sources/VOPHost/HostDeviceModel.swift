@@ -14,6 +14,10 @@ public protocol HostDeviceModel: AnyObject {
     /// The guest's driver is there (DRIVER_OK): the queues are the model's own until `reset` or `remove`.
     func activate(_ queues: consuming ActiveQueues, driver: DriverLine)
 
+    /// It has written down what it did in that life, and can go on with it in another process: `activate` with
+    /// queues that are `isResumed`.
+    func remembers(life: UInt64) -> Bool
+
     /// The guest rang, for whichever queue: take what is there, without blocking.
     func service()
 
@@ -28,17 +32,27 @@ public protocol HostDeviceModel: AnyObject {
     var queueStatistics: [QueueStatistics] { get }
 }
 
-/// A device's queues at the start of their life, each to be taken once.
+extension HostDeviceModel {
+    public func remembers(life: UInt64) -> Bool { false }
+}
+
+/// A device's queues at the start of their life, or where an earlier process left them; each to be taken once.
 public struct ActiveQueues: ~Copyable {
     /// What driver and device agreed on.
     public let negotiated: FeatureSet
     public let count: Int
+    /// Names this life of the device among all that it ever has; never 0.
+    public let life: UInt64
+    /// The life began in an earlier process: chains may be in flight.
+    public let isResumed: Bool
     private var queues: InlineArray<4, DeviceQueue?>
 
-    init(negotiated: FeatureSet, count: Int) {
+    init(negotiated: FeatureSet, count: Int, life: UInt64 = 1, isResumed: Bool = false) {
         precondition((1...4).contains(count), "a device has one to four queues")
         self.negotiated = negotiated
         self.count = count
+        self.life = life
+        self.isResumed = isResumed
         queues = InlineArray { _ in nil }
     }
 

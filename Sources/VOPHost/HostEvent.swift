@@ -5,7 +5,9 @@ public struct HostEvent: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The two sides met; the page is formatted and every device is on it.
         case linkUp = "link-up"
-        /// The peer went; running devices stopped.
+        /// The two met again, and go on where they were.
+        case linkResumed = "link-resumed"
+        /// The peer went; running devices stopped, or wait for it to come back.
         case linkDown = "link-down"
         /// What a link says on its way to a meeting: who came, who was refused and why.
         case linkNote = "link-note"
@@ -31,6 +33,8 @@ public struct HostEvent: Sendable, Hashable {
         case configTimedOut = "config-timed-out"
         /// A rule the guest broke that costs no device: a config doorbell out of range.
         case peerFault = "peer-fault"
+        /// What a successor of this process would need cannot be written down, or does not fit the meeting.
+        case recordFault = "record-fault"
     }
 
     public let kind: Kind
@@ -69,8 +73,8 @@ extension HostEvent.Kind {
     var isPeerDriven: Bool {
         switch self {
         case .running, .reset, .needsReset, .withdrawn, .published, .retired, .quarantined, .peerFault: true
-        case .linkUp, .linkDown, .linkNote: true
-        case .noRoom, .configAcknowledged, .configTimedOut: false
+        case .linkUp, .linkResumed, .linkDown, .linkNote: true
+        case .noRoom, .configAcknowledged, .configTimedOut, .recordFault: false
         }
     }
 }

@@ -26,6 +26,10 @@ public struct HostSettings: Sendable, Hashable {
     /// How long a guest that has just come, or has just reset a device, is watched like that.
     public var watchLimit: Duration = .seconds(16)
 
+    /// Where the host writes down what it needs to go on with a meeting after it was killed: a file, best on tmpfs, in a
+    /// directory that is this user's alone. Without one it cannot.
+    public var recordPath: String?
+
     /// Of one device and one cause, one event in this time is worth a log line.
     public var logInterval: Duration = .seconds(60)
 

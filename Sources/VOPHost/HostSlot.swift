@@ -66,6 +66,16 @@ final class HostSlot {
         for index in rings.indices { rings[index].usedAddress = addresses[index] }
     }
 
+    /// Takes them as they were written down, or, where they were not, as the page has them: the guest may have said
+    /// them and been answered. What is no good is left out, and shows when the queues are started.
+    func takeUsedAddressesAgain(_ addresses: [UInt64], in guestWindows: AddressSpace) {
+        if addresses.contains(0) {
+            do throws(PeerViolation) { try takeUsedAddresses(in: guestWindows) } catch { return }
+        } else {
+            for index in rings.indices { rings[index].usedAddress = addresses[index] }
+        }
+    }
+
     var usedAddresses: [UInt64?] { rings.map(\.usedAddress) }
 
     /// Nothing the guest said in the life that has just ended counts in the next.
@@ -93,10 +103,13 @@ final class HostSlot {
     /// The queues, with what driver and device agreed on.
     ///
     /// - Throws: an address that is not usable: the guest's fault.
-    func activate(_ negotiated: FeatureSet, on link: any Link) throws(PeerViolation) -> ActiveQueues {
+    func activate(
+        _ negotiated: FeatureSet, life: UInt64, isResumed: Bool, on link: any Link
+    ) throws(PeerViolation) -> ActiveQueues {
         let host = link.windows(of: .host)
         let guest = link.windows(of: .guest)
-        var queues = ActiveQueues(negotiated: negotiated, count: rings.count)
+        var queues = ActiveQueues(
+            negotiated: negotiated, count: rings.count, life: life, isResumed: isResumed)
         for (index, ring) in rings.enumerated() {
             // Zero where the guest never told: it lies in no window.
             let setup = try QueueSetup(

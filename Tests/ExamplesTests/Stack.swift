@@ -27,7 +27,9 @@ final class Stack {
     init(_ type: DeviceType, _ settings: [(String, String)] = []) async throws {
         place = try TemporaryDirectory()
         let directory = place.path
-        host = try Self.run(CompanionProgram.path("vophostd"), ["--tree", "\(directory)/tree"])
+        host = try Self.run(
+            CompanionProgram.path("vophostd"),
+            ["--tree", "\(directory)/tree", "--state", "\(directory)/state"])
         try await eventually("vophostd's tree") {
             FileManager.default.fileExists(atPath: "\(directory)/tree/version")
         }

@@ -221,14 +221,14 @@ refused 2 'mount: 9p-mount: mount point .*/file is not a directory: choose' gues
 refused 2 'refused to attach .other.*--aname' \
     "$bin/9p-mount" --foreground --aname other "$work/served.sock" "$work/second"
 for command in vophostd vopguestd; do
-    refused 1 'mounted on it already: unmount that, or choose another directory$' "$bin/$command" --tree "$mount"
-    refused 1 'mounted' "$bin/$command" --tree "$work/host"
-    refused 1 'directory' "$bin/$command" --tree "$work/file"
+    refused 1 'mounted on it already: unmount that, or choose another directory$' "$bin/$command" --state "$work/state" --tree "$mount"
+    refused 1 'mounted' "$bin/$command" --state "$work/state" --tree "$work/host"
+    refused 1 'directory' "$bin/$command" --state "$work/state" --tree "$work/file"
 done
 if [ "$(id -u)" = 0 ]; then
     echo "no /dev/fuse, and an ordinary user"
     mkdir "$work/tree"
-    for command in "vophostd --tree $work/tree" "vopguestd --tree $work/tree --sockets $work/sockets" \
+    for command in "vophostd --state $work/state --tree $work/tree" "vopguestd --state $work/state --tree $work/tree --sockets $work/sockets" \
         "9p-mount --foreground $work/served.sock $work/second"; do
         refused 1 '/dev/fuse does not exist: load' unshare -m --propagation private \
             sh -c "mount -t tmpfs none /dev && exec '$bin/'$command"

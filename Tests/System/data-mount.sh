@@ -40,14 +40,11 @@ serves "unbinding and binding"
 
 kill -KILL "${process[vophostd]}" "${process[9p-server]}"
 await "the link's loss" seen 1 link-down
-fusermount3 -u -z "$work/host" || umount -l "$work/host"
-start vophostd "$bin/vophostd" --tree "$work/host"
-await "the host's tree" test -e "$work/host/version"
-host_ctl link add ep0 kind=shm "socket=$work/ep0.sock"
-host_ctl add-device ep0/share type=9p tag=share
+start vophostd "$bin/vophostd" --tree "$work/host" --state "$work/state"
+await "the host's tree and its device" test -e "$device/queues/0/copy"
 start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy"
 await "the device" grep -qx running "$guest/state"
-serves "a host that was killed and set up anew"
+serves "a host that was killed and started again"
 
 echo >"$guest/mount"
 ! mountpoint -q "$mount" || fail "an empty line did not unmount it"

@@ -62,8 +62,8 @@ host_ctl() { "$bin/vopctl" --tree "$work/host" "$@"; }
 guest_ctl() { "$bin/vopctl" --tree "$work/guest" "$@"; }
 
 start_daemons() {
-    start vophostd "$bin/vophostd" --tree "$work/host"
-    start vopguestd "$bin/vopguestd" --tree "$work/guest" --sockets "$work/sockets"
+    start vophostd "$bin/vophostd" --tree "$work/host" --state "$work/state"
+    start vopguestd "$bin/vopguestd" --tree "$work/guest" --state "$work/state" --sockets "$work/sockets"
     await "the host's tree" test -e "$work/host/version"
     await "the guest's tree" test -e "$work/guest/version"
 }

@@ -45,7 +45,7 @@ final class Bench {
     }
 
     func meet() throws {
-        guest.link.start()
+        try guest.link.start()
         try run()
     }
 

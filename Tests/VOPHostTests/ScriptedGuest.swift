@@ -5,19 +5,21 @@ import Virtio
 /// The guest's side of a device page by raw bytes and literal offsets, as the format's description gives them; none of
 /// our own page or ring code.
 final class ScriptedGuest {
-    let link: LoopbackLink
+    let link: any Link
     /// Doorbells of ours that rang since they were last taken.
     private(set) var rung: [Int] = []
 
-    init(_ link: LoopbackLink) { self.link = link }
+    init(_ link: any Link) { self.link = link }
 
-    func service() throws {
+    @discardableResult
+    func service() throws -> LinkEvents {
         let events = try link.service()
         for number in 0..<16 {
             if let doorbell = DoorbellNumber(rawValue: number), events.doorbells.contains(doorbell) {
                 rung.append(number)
             }
         }
+        return events
     }
 
     func takeRung() -> [Int] {
@@ -25,13 +27,18 @@ final class ScriptedGuest {
         return rung
     }
 
+    /// What it has mapped stays so while its peer is away.
+    private var space = AddressSpace()
+    private var pageAddress: UInt64 = 0
+
     func memory(_ address: UInt64, _ byteCount: Int) throws -> MemoryWindow {
-        try link.addressSpace.window(
+        if link.state == .up { (space, pageAddress) = (link.addressSpace, link.devicePageAddress) }
+        return try space.window(
             covering: PeerRange(untrustedAddress: address, byteCount: UInt64(byteCount)))
     }
 
     var page: MemoryWindow {
-        get throws { try memory(link.devicePageAddress, 4096) }
+        get throws { try memory(link.state == .up ? link.devicePageAddress : pageAddress, 4096) }
     }
 
     func byte(_ offset: Int) throws -> Int8 { Int8(bitPattern: try page.load8(at: offset)) }
@@ -171,6 +178,18 @@ struct ScriptedQueue {
         buffers = try guest.link.allocate(byteCount: 4096, alignment: 4096).address
         // The ring part alone: the trailer behind it stays.
         try guest.memory(ring, 4096 + 6 + 8 * entries).zero(at: 0, byteCount: 4096 + 6 + 8 * entries)
+    }
+
+    init(guest: ScriptedGuest, ring: UInt64, entries: Int, used: UInt64, buffers: UInt64) {
+        self.guest = guest
+        self.ring = ring
+        self.entries = entries
+        self.used = used
+        self.buffers = buffers
+    }
+
+    func seen(by guest: ScriptedGuest) -> ScriptedQueue {
+        ScriptedQueue(guest: guest, ring: ring, entries: entries, used: used, buffers: buffers)
     }
 
     private var table: MemoryWindow { get throws { try guest.memory(ring, 16 * entries) } }

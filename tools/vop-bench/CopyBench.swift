@@ -17,7 +17,12 @@ struct CopyBench {
     func run(_ report: inout Report) throws {
         let directory = programs.directory
         for mount in ["host", "null"] { try RuntimeDirectory.make("\(directory)/\(mount)") }
-        let daemon = try programs.start("vophostd", ["--tree", "\(directory)/host"])
+        let daemon = try programs.start(
+            "vophostd",
+            [
+                "--tree", "\(directory)/host", "--state",
+                "\(directory)/state-\(UInt32.random(in: 0...UInt32.max))",
+            ])
         let null = try programs.start("bench-null-file", ["\(directory)/null"])
         defer {
             programs.end(null)

@@ -125,8 +125,10 @@ final class FileStack {
         files = try ExportedFiles("\(directory)/exported", extent)
         let (host, guest) = ("\(directory)/stack-host", "\(directory)/stack-guest")
         for path in [through, direct, host, guest, "\(directory)/sockets"] { try RuntimeDirectory.make(path) }
-        start("vophostd", ["--tree", host])
-        start("vopguestd", ["--tree", guest, "--sockets", "\(directory)/sockets"])
+        start("vophostd", ["--tree", host, "--state", "\(directory)/state"])
+        start(
+            "vopguestd",
+            ["--tree", guest, "--state", "\(directory)/state", "--sockets", "\(directory)/sockets"])
         try Await.file("\(host)/version")
         try Await.file("\(guest)/version")
         for tree in [host, guest] {

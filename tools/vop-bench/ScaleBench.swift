@@ -61,7 +61,7 @@ struct ScaleBench {
         let directory = programs.directory
         let path = "\(directory)/scale-\(links)"
         try RuntimeDirectory.make(path)
-        let daemon = try programs.start("vophostd", ["--tree", path])
+        let daemon = try programs.start("vophostd", ["--tree", path, "--state", path + ".state"])
         defer { programs.end(daemon) }
         try Await.file("\(path)/version")
         let tree = ControlTree(path: path)

@@ -1,5 +1,6 @@
 import ControlTree
 import HostDevices
+import LinuxSystem
 import SystemPackage
 import VOPHost
 
@@ -9,12 +10,20 @@ final class DeviceDirectory {
     let node: Directory
     private let backend: HostBackend
     private var devices: [String: DeviceNode] = [:]
+    /// In the order in which they were made.
+    private(set) var configured: [DeviceNode] = []
+    /// Where queues write down what is in flight; `nil` where they do not.
+    private let recordPath: String?
+    /// Told after each change of what is configured.
+    var changed: () -> Void = {}
 
     /// - Parameters:
     ///   - backend: the host side of that link.
+    ///   - recordPath: a directory of the link's own, on tmpfs.
     ///   - mode: of the directory: who may stage devices.
-    init(backend: HostBackend, mode: UInt32 = 0o755) {
+    init(backend: HostBackend, recordPath: String? = nil, mode: UInt32 = 0o755) {
         self.backend = backend
+        self.recordPath = recordPath
         node = Directory(mode: mode)
         node.maker = { [weak self] name, _ throws(Refusal) in
             guard let self else { throw .removed }
@@ -45,7 +54,39 @@ final class DeviceDirectory {
         let device = DeviceNode(name, backend)
         device.siblings = self
         devices[name] = device
+        configured.append(device)
+        changed()
         return device.directory
+    }
+
+    // MARK: Saved
+
+    /// Makes a device again as it was configured.
+    func restore(
+        _ name: String, _ settings: [(name: String, value: String)], isPublished: Bool
+    ) throws(Refusal) {
+        let made = try node.make(
+            name, for: Requester(user: ProcessOwner.user, group: ProcessOwner.group, process: 0))
+        made.assign(user: ProcessOwner.user, group: ProcessOwner.group)
+        guard let device = devices[name] else { return }
+        try device.restore(settings)
+        if isPublished { try device.publish() }
+    }
+
+    /// Where a queue writes down what is in flight.
+    func makeRecord(_ device: String, _ queue: Int) -> InFlightRecord? {
+        guard let path = recordFile(device, queue) else { return nil }
+        do throws(Errno) { return try InFlightRecord(at: path) } catch {
+            noRecord(path, error)
+            return nil
+        }
+    }
+
+    /// Told when there is none: the device will be reset when this process is killed.
+    var noRecord: (_ path: String, _ errno: Errno) -> Void = { _, _ in }
+
+    private func recordFile(_ device: String, _ queue: Int) -> String? {
+        recordPath.map { "\($0)/queue.\(queue).\(device)" }
     }
 
     private func remove(_ name: String, _ change: PendingChange) {
@@ -63,7 +104,13 @@ final class DeviceDirectory {
         // Asked twice, it may be gone already.
         guard devices[device.name] === device else { return }
         devices[device.name] = nil
+        configured.removeAll { $0 === device }
         device.end()
         node.remove(device.name)
+        for queue in 0..<DeviceConfiguration.maximumQueueCount {
+            guard let path = recordFile(device.name, queue) else { break }
+            do throws(Errno) { try WholeFile.remove(path) } catch { noRecord(path, error) }
+        }
+        changed()
     }
 }

@@ -74,7 +74,7 @@ extension DeviceNode {
 
     // MARK: Type
 
-    private func setType(_ text: String) throws(Refusal) {
+    func setType(_ text: String) throws(Refusal) {
         let before = configuration
         try stage { configuration throws(ConfigurationError) in try configuration.setType(text) }
         guard configuration.type != before.type else { return }

@@ -16,13 +16,15 @@ final class DeviceNode {
     let directory = Directory(mode: 0o755)
     let backend: HostBackend
     weak var siblings: DeviceDirectory?
-    var configuration = DeviceConfiguration()
+    var configuration = DeviceConfiguration() { didSet { siblings?.changed() } }
     let queueDirectory = Directory(mode: 0o755)
     var queues: [Int: QueueNode] = [:]
     /// Files whose value the guest or the host-backend changes.
     var stateNodes: [Node] = []
     /// The host-backend holds it.
-    private(set) var isPublished = false
+    private(set) var isPublished = false {
+        didSet { if isPublished != oldValue { siblings?.changed() } }
+    }
 
     init(_ name: String, _ backend: HostBackend) {
         self.name = name

@@ -13,20 +13,26 @@ final class HostLinkSide: LinkSide {
             LinkTimeout("removal", HostSettings().removalLimit),
             LinkTimeout("config_change", HostSettings().configChangeLimit),
             LinkTimeout("shutdown", HostSettings().shutdownLimit),
-        ]
+        ], resumes: true
     ) { link, plan, reporter throws(LinkError) in
         var settings = HostSettings()
         settings.removalLimit = plan[timeout: "removal"]
         settings.configChangeLimit = plan[timeout: "config_change"]
         settings.shutdownLimit = plan[timeout: "shutdown"]
-        return HostLinkSide(link, settings, reporter)
+        settings.recordPath = "\(plan.runtimePath)/page"
+        let side = HostLinkSide(link, settings, plan, reporter)
+        try side.saved.restore()
+        return side
     }
 
     private let backend: HostBackend
     private let directory: DeviceDirectory
+    private let saved: SavedDevices
     private(set) var isShutDown = false
 
-    private init(_ link: any Link, _ settings: HostSettings, _ reporter: LinkReporter) {
+    private init(
+        _ link: any Link, _ settings: HostSettings, _ plan: LinkPlan, _ reporter: LinkReporter
+    ) {
         let shown = ShownDirectory()
         backend = HostBackend(
             link: link, settings: settings,
@@ -36,7 +42,13 @@ final class HostLinkSide: LinkSide {
                     event.kind.rawValue, device: event.device, event.detail,
                     level: event.kind.isFault ? .warning : .info, isLogged: event.isWorthLogging)
             })
-        directory = DeviceDirectory(backend: backend)
+        directory = DeviceDirectory(backend: backend, recordPath: plan.runtimePath)
+        directory.noRecord = { path, errno in
+            reporter.report(
+                "record-fault", "\(path): \(errno); the device is reset when the daemon is killed",
+                level: .warning)
+        }
+        saved = SavedDevices(directory, plan, reporter)
         shown.directory = directory
     }
 
@@ -56,8 +68,8 @@ extension HostEvent.Kind {
     /// What an operator wants to see among ordinary news.
     var isFault: Bool {
         switch self {
-        case .noRoom, .needsReset, .quarantined, .configTimedOut, .peerFault: true
-        case .linkUp, .linkDown, .linkNote, .published, .running, .reset, .withdrawn, .retired,
+        case .noRoom, .needsReset, .quarantined, .configTimedOut, .peerFault, .recordFault: true
+        case .linkUp, .linkResumed, .linkDown, .linkNote, .published, .running, .reset, .withdrawn, .retired,
             .configAcknowledged:
             false
         }

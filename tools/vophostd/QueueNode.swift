@@ -7,7 +7,7 @@ import Virtio
 /// One queue's directory: its size, what it did, and the files through which backends serve it.
 final class QueueNode {
     let directory = Directory(mode: 0o755)
-    private(set) var queue = CopyQueue()
+    private(set) var queue: CopyQueue
     private let index: Int
     private weak let device: DeviceNode?
     private var stateNodes: [Node] = []
@@ -15,6 +15,7 @@ final class QueueNode {
     init(_ index: Int, of device: DeviceNode) {
         self.index = index
         self.device = device
+        queue = CopyQueue(record: device.siblings?.makeRecord(device.name, index))
         addSize()
         addState("state") { $0.snapshot?.isRunning == true ? "running" : "stopped" }
         addState("vring") { $0.vring?.text ?? "" }

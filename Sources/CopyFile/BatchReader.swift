@@ -1,4 +1,5 @@
 import CVOP
+import LinuxSystem
 
 /// Takes batches apart. All headers of a batch are checked before any record is shown. One reader is used for many
 /// batches, since it keeps its storage.

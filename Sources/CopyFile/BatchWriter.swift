@@ -1,9 +1,10 @@
 import CVOP
+import LinuxSystem
 
 /// Puts one batch together: headers here, payloads here or wherever they lie.
 public struct BatchWriter: Sendable {
     public let direction: CopyDirection
-    public let maximumByteCount: Int
+    public private(set) var maximumByteCount: Int
     public private(set) var recordCount = 0
     /// Bytes of all payloads, those that lie elsewhere among them.
     public private(set) var payloadByteCount = 0
@@ -63,15 +64,14 @@ public struct BatchWriter: Sendable {
 
     /// The batch header and all record headers.
     public func headerBytes() -> [UInt8] {
-        var start: [UInt8] = []
-        start.reserveCapacity(headers.count)
-        start.append(littleEndian: UInt32(VOP_COPY_MAGIC))
-        start.append(littleEndian: UInt16(VOP_COPY_VERSION))
-        start.append(littleEndian: direction.rawValue)
-        start.append(littleEndian: UInt32(recordCount))
-        start.append(littleEndian: UInt32(byteCount))
-        start += headers[start.count...]
-        return start
+        var bytes = headers
+        var start = bytes.mutableSpan
+        start.store(littleEndian: UInt32(VOP_COPY_MAGIC), at: 0)
+        start.store(littleEndian: UInt16(VOP_COPY_VERSION), at: 4)
+        start.store(littleEndian: direction.rawValue, at: 6)
+        start.store(littleEndian: UInt32(recordCount), at: 8)
+        start.store(littleEndian: UInt32(byteCount), at: 12)
+        return bytes
     }
 
     /// The whole batch.
@@ -82,10 +82,16 @@ public struct BatchWriter: Sendable {
         return headerBytes() + payloads
     }
 
+    /// Begins another batch, in the storage of the last.
+    public mutating func removeAll(maximumByteCount: Int) {
+        self.maximumByteCount = maximumByteCount
+        removeAll()
+    }
+
     public mutating func removeAll() {
         recordCount = 0
         payloadByteCount = 0
         payloads.removeAll(keepingCapacity: true)
-        headers.removeSubrange(CopyLimits.batchHeaderByteCount...)
+        headers.removeLast(headers.count - CopyLimits.batchHeaderByteCount)
     }
 }

@@ -1,4 +1,5 @@
 import CVOP
+import LinuxSystem
 
 /// Which way a batch goes (`vop_copy_batch.direction`).
 public enum CopyDirection: UInt16, Hashable, Sendable {
@@ -78,14 +79,18 @@ public struct CopyRecord: Hashable, Sendable {
     }
 
     func append(to bytes: inout [UInt8]) {
-        bytes.append(littleEndian: token)
-        bytes.append(littleEndian: flags.rawValue)
-        bytes.append(littleEndian: payloadByteCount)
-        bytes.append(littleEndian: readableByteCount)
-        bytes.append(littleEndian: writableByteCount)
-        bytes.append(littleEndian: offset)
-        bytes.append(littleEndian: UInt32(0))
+        let start = bytes.count
+        bytes.append(contentsOf: Self.emptyHeader)
+        var span = bytes.mutableSpan
+        span.store(littleEndian: token, at: start)
+        span.store(littleEndian: flags.rawValue, at: start + 8)
+        span.store(littleEndian: payloadByteCount, at: start + 12)
+        span.store(littleEndian: readableByteCount, at: start + 16)
+        span.store(littleEndian: writableByteCount, at: start + 20)
+        span.store(littleEndian: offset, at: start + 24)
     }
+
+    private static let emptyHeader = [UInt8](repeating: 0, count: CopyLimits.recordHeaderByteCount)
 
     /// From 32 bytes at `start`; what is not a header's is `reserved`.
     init(_ bytes: Span<UInt8>, at start: Int, reserved: inout UInt32) {
@@ -96,23 +101,5 @@ public struct CopyRecord: Hashable, Sendable {
         writableByteCount = bytes.littleEndian(at: start + 20)
         offset = bytes.littleEndian(at: start + 24)
         reserved = bytes.littleEndian(at: start + 28)
-    }
-}
-
-extension [UInt8] {
-    mutating func append<Number: FixedWidthInteger>(littleEndian number: Number) {
-        for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
-            append(UInt8(truncatingIfNeeded: number &>> Number(truncatingIfNeeded: shift)))
-        }
-    }
-}
-
-extension Span<UInt8> {
-    func littleEndian<Number: FixedWidthInteger & UnsignedInteger>(at start: Int) -> Number {
-        var number: Number = 0
-        for index in 0..<Number.bitWidth / 8 {
-            number |= Number(self[start + index]) &<< Number(truncatingIfNeeded: 8 * index)
-        }
-        return number
     }
 }

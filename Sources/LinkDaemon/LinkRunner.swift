@@ -107,8 +107,10 @@ final class LinkRunner: Sendable {
         var isMounted = true
         while !(isStopping && side.isShutDown) {
             var ready: UInt64 = 0
-            try poller.wait(for: side.nextDeadline.map { max(.zero, $0 - .now) }) { ready |= 1 << $0.token }
-            try side.service()
+            let deadline = side.nextDeadline
+            try poller.wait(for: deadline.map { max(.zero, $0 - .now) }) { ready |= 1 << $0.token }
+            // A request of a backend's is no reason to look at the link: that costs as much as the request.
+            if ready & 2 != 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
             if ready & 4 != 0, try session.service() {
                 isMounted = false
                 try poller.remove(session.pollDescriptor)

@@ -48,7 +48,7 @@ final class CopyOpening: QueueOpening {
 
     /// Puts a batch shorter than `byteCount` together: the rest of a chain begun before, then what is ready.
     private func gather(below byteCount: Int, share: Int) {
-        batch = BatchWriter(.toBackend, maximumByteCount: min(byteCount - 1, CopyLimits.callByteCount))
+        batch.removeAll(maximumByteCount: min(byteCount - 1, CopyLimits.callByteCount))
         delivery.chains.removeAll(keepingCapacity: true)
         delivery.slices.removeAll(keepingCapacity: true)
         delivery.partial = nil

@@ -37,7 +37,7 @@ public final class CopyQueue {
     private(set) var nextToken: UInt64
     /// Tokens below this are of an earlier life.
     private(set) var firstTokenOfLife: UInt64
-    var taken: [UInt64: TakenChain] = [:]
+    var taken = TokenTable<TakenChain>()
     var ready = ReadyTokens()
 
     private var openings: [QueueOpening] = []
@@ -123,7 +123,7 @@ public final class CopyQueue {
         isBackendBroken = false
         notifications = .unsaid
         firstTokenOfLife = nextToken
-        taken.removeAll(keepingCapacity: true)
+        taken.removeAll()
         ready.removeAll()
         for opening in openings { opening.forgetChains() }
     }
@@ -164,7 +164,7 @@ public final class CopyQueue {
         guard openings.contains(where: { $0 === opening }) else { return }
         openings.removeAll { $0 === opening }
         waiting.removeAll { $0.opening === opening }
-        for (token, held) in taken where held.holder == opening.id { putBack(token, wasDelivered: true) }
+        for token in taken.tokens(where: { $0.holder == opening.id }) { putBack(token, wasDelivered: true) }
         opening.forgetChains()
         serve()
     }
@@ -207,9 +207,7 @@ public final class CopyQueue {
     private func makeReady(_ chain: DescriptorChain) {
         guard let reader = ring?.reader(of: chain), let writer = ring?.writer(of: chain) else { return }
         record?.take(chain.head, token: nextToken)
-        #if DEBUG
-            KillPoint.reach(.afterTake)
-        #endif
+        KillPoint.reach(.afterTake)
         taken[nextToken] = TakenChain(chain: chain, reader: reader, writer: writer)
         ready.insert(nextToken)
         nextToken += 1
@@ -236,7 +234,7 @@ public final class CopyQueue {
 
     /// Completes a chain; the driver sees it after `publish()`.
     func complete(_ token: UInt64) {
-        guard let held = taken.removeValue(forKey: token) else { return }
+        guard let held = taken.take(token) else { return }
         record?.beginGivingBack(held.chain.head)
         ring?.complete(held.chain, written: held.written)
         unpublished.append(held.chain.head)
@@ -246,13 +244,9 @@ public final class CopyQueue {
     /// Shows the driver what was completed, and rings at most once.
     func publish() {
         guard !unpublished.isEmpty else { return }
-        #if DEBUG
-            KillPoint.reach(.beforeUsedIndex)
-        #endif
+        KillPoint.reach(.beforeUsedIndex)
         guard let wantsToKnow = ring?.publishUsed() else { return }
-        #if DEBUG
-            KillPoint.reach(.afterUsedIndex)
-        #endif
+        KillPoint.reach(.afterUsedIndex)
         if let record { for head in unpublished { record.clear(head) } }
         unpublished.removeAll(keepingCapacity: true)
         if wantsToKnow {

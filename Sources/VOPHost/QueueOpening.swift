@@ -109,17 +109,29 @@ extension CopyQueue {
         return true
     }
 
-    /// Answers with bytes that lie in the driver's memory: straight from there, or, where that is device memory,
-    /// from a private copy.
+    /// Answers with bytes that lie in the driver's memory: straight from there, or from a private copy.
     func reply(_ read: any ChainRead, _ header: [UInt8], _ slices: [WindowSlice]) -> Bool {
         guard let space = ring?.buffers else { return false }
-        guard slices.contains(where: { space.window(of: $0).isDeviceMemory }) else {
-            return read.reply(header, slices: slices, of: space)
-        }
-        var bytes = header
+        guard Self.isCopied(slices, of: space) else { return read.reply(header, slices: slices, of: space) }
+        let count = slices.reduce(0) { $0 + $1.byteCount }
+        var bytes = [UInt8](repeating: 0, count: header.count + count)
+        bytes.replaceSubrange(0..<header.count, with: header)
+        var span = bytes.mutableSpan
+        var position = header.count
         for slice in slices {
-            bytes += space.window(of: slice).bytes(at: slice.offset, byteCount: slice.byteCount)
+            space.copy(slice, into: &span, at: position)
+            position += slice.byteCount
         }
         return read.reply(bytes, slices: [], of: space)
     }
+
+    /// Device memory is not lent to the kernel; and many small pieces cost it more to find than us to copy.
+    private static func isCopied(_ slices: [WindowSlice], of space: AddressSpace) -> Bool {
+        let count = slices.reduce(0) { $0 + $1.byteCount }
+        return count <= slices.count * smallPiece
+            || slices.contains { space.window(of: $0).isDeviceMemory }
+    }
+
+    /// Pieces of so many bytes on average are copied.
+    private static let smallPiece = 1024
 }

@@ -76,7 +76,9 @@ final class GuestLinkSide: LinkSide {
     var pollDescriptor: CInt { poller.rawDescriptor }
 
     var nextDeadline: ContinuousClock.Instant? {
-        [backend.nextDeadline, mounts.nextDeadline].compactMap { $0 }.min()
+        // News that came while the tree was being served, as a driver bound by hand, is for the next `service()`.
+        if listing.isStale { return .now }
+        return [backend.nextDeadline, mounts.nextDeadline].compactMap { $0 }.min()
     }
 
     func service() throws(LinkError) {

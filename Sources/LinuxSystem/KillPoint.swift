@@ -5,17 +5,17 @@ import Glibc
 public enum KillPoint: String, Sendable, CaseIterable {
     /// A chain was taken from the driver and written down; no backend has it. In a backend: it has it.
     case afterTake = "after-take"
-    /// A chain given back is marked in the in-flight record, and not shown in the used index.
+    /// Used elements are written, the used index is not.
     case beforeUsedIndex = "before-used-index"
-    /// It is shown, and still marked.
+    /// The used index is published; the record says that the chains are in flight.
     case afterUsedIndex = "after-used-index"
-    /// A device is in the record of the page, and not yet on it.
+    /// A slot is written down, the page does not show it.
     case beforeSlot = "before-slot"
-    /// It is on both.
+    /// A slot is off the page, and still written down.
     case afterSlot = "after-slot"
-    /// The two sides have met afresh, and this is not written down.
+    /// A peer has said its last word of a fresh meeting; nothing of it is written down.
     case inMeeting = "in-meeting"
-    /// A file that is to replace another is whole, and beside it.
+    /// The saved configuration is written beside, and not in its place.
     case beforeRename = "before-rename"
     /// An intent is in the journal, its effect is not made.
     case afterIntent = "after-intent"

@@ -86,7 +86,7 @@ public final class CopyQueue {
 
     /// The ring and the tokens of a life that the record tells of.
     func adopt(_ queue: consuming DeviceQueue, driver: DriverLine) {
-        precondition(ring == nil && taken.isEmpty, "a queue that lives goes on by itself")
+        precondition(ring == nil && taken.count == 0, "a queue that lives goes on by itself")
         ring = consume queue
         self.driver = driver
         nextToken = record?.nextToken ?? nextToken

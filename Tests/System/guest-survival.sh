@@ -16,7 +16,7 @@ serving=$(mounter)
 restart_guest() {
     kill -KILL "${process[vopguestd]}"
     wait "${process[vopguestd]}" 2>/dev/null || true
-    start vopguestd "$bin/vopguestd" --tree "$work/guest" --sockets "$work/sockets"
+    start vopguestd "$bin/vopguestd" --tree "$work/guest" --state "$work/state" --sockets "$work/sockets"
     await "the guest's tree" test -e "$work/guest/version"
     [ -d "$work/guest/links/ep0" ] || guest_ctl link add ep0 kind=shm "socket=$work/ep0.sock" >/dev/null
 }

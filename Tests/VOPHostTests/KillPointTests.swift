@@ -16,8 +16,8 @@ import Virtio
 struct KillPointTests {
     @Test(
         "killed while requests are under way, it goes on where it was",
-        arguments: [HostKillPoint.afterTake, .beforeUsedIndex, .afterUsedIndex], [1, 37])
-    func midTraffic(point: HostKillPoint, count: Int) throws {
+        arguments: [KillPoint.afterTake, .beforeUsedIndex, .afterUsedIndex], [1, 37])
+    func midTraffic(point: KillPoint, count: Int) throws {
         let host = try KilledHost(at: point, count: count)
         try host.configure()
         try host.drive()
@@ -57,8 +57,8 @@ struct KillPointTests {
 
     @Test(
         "killed while a slot is put onto the page, or taken off, the device is there once in the end",
-        arguments: [HostKillPoint.beforeSlot, .afterSlot])
-    func slots(point: HostKillPoint) throws {
+        arguments: [KillPoint.beforeSlot, .afterSlot])
+    func slots(point: KillPoint) throws {
         let host = try KilledHost(at: point)
         try host.configure()
         if point == .afterSlot {

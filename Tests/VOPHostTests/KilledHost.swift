@@ -10,24 +10,6 @@ import Virtio
 @testable import Links
 @testable import VOPHost
 
-/// Where `vophostd` may be told to kill itself.
-enum HostKillPoint: String, Sendable {
-    /// A chain was taken from the driver and written down; no backend has it. (A debug build alone.)
-    case afterTake = "after-take"
-    /// Used elements are written, the used index is not. (A debug build alone.)
-    case beforeUsedIndex = "before-used-index"
-    /// The used index is published; the record says that the chains are in flight. (A debug build alone.)
-    case afterUsedIndex = "after-used-index"
-    /// A slot is written down, the page does not show it.
-    case beforeSlot = "before-slot"
-    /// A slot is off the page, and still written down.
-    case afterSlot = "after-slot"
-    /// A peer has said its last word of a fresh meeting; nothing of it is written down.
-    case inMeeting = "in-meeting"
-    /// The saved configuration is written beside, and not in its place.
-    case beforeRename = "before-rename"
-}
-
 /// `vophostd` with one link and one 9p device, started again whenever it has been killed, and the guest's side of that
 /// link by raw bytes.
 final class KilledHost {
@@ -54,11 +36,12 @@ final class KilledHost {
     var device: String { "\(tree)/links/ep0/devices/d" }
     var copyPath: String { "\(device)/queues/0/copy" }
 
-    init(at point: HostKillPoint?, count: Int = 1) throws {
+    init(at point: KillPoint?, count: Int = 1) throws {
         directory = "/tmp/vop-kill-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         try #require(unsafe mkdir(directory, 0o700) == 0 && mkdir(directory + "/host", 0o755) == 0)
         try #require(FileManager.default.createFile(atPath: directory + "/log", contents: nil))
-        log = try #require(Foundation.FileHandle(forWritingAtPath: directory + "/log"))
+        let written = Foundation.FileHandle(forWritingAtPath: directory + "/log")
+        log = try #require(written)
         killPoint = point.map { "\($0.rawValue):\(count)" }
         process = try Self.start(directory, log, killPoint)
         link = try SharedMemoryLink(

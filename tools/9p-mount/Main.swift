@@ -1,5 +1,6 @@
 import ArgumentParser
 import Commands
+import FUSEMount
 import LinuxSystem
 import NineP
 import SystemPackage

@@ -160,13 +160,26 @@ let package = Package(
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
         tests("Virtqueue", ["SharedMemory", "LinuxSystem", "Virtio"]),
         tests("CopyFile", ["CVOP", "LinuxSystem", system]),
+        // A host-backend's guest, by raw bytes; what is in it shows to `@testable import` alone.
+        .target(
+            name: "HostTestSupport",
+            dependencies: [
+                "VOPHost", "CopyFile", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio",
+                "LinuxSystem", system,
+            ], path: "Tests/HostTestSupport", swiftSettings: swift),
         tests(
             "VOPHost",
             [
-                "vophostd", "CopyFile", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio",
-                "LinuxSystem",
-                system,
+                "vophostd", "HostTestSupport", "TestSupport", "CopyFile", "Links", "DevicePage", "Virtqueue",
+                "SharedMemory", "Virtio", "LinuxSystem", system,
             ]),
+        // What the original did wrong, by number (Documentation/safety.md).
+        .testTarget(
+            name: "OriginalFaultsTests",
+            dependencies: [
+                "HostTestSupport", "GuestTestSupport", "TestSupport", "VOPHost", "VOPGuest", "CopyFile",
+                "DevicePage", "Links", "SharedMemory", "Virtio", "LinuxSystem", system,
+            ], swiftSettings: swift),
         tests("DevicePage", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
         tests("HostDevices", ["DevicePage", "Virtio", system]),
         tests(

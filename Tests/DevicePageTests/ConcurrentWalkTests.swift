@@ -17,7 +17,7 @@ private final class Watch: Sendable {
 @Suite("A guest that walks while the host writes")
 struct ConcurrentWalkTests {
     /// Three devices that stay, at the beginning, in the middle and (for a while) at the end.
-    @Test("the devices that stay are seen by every walk, whole, while others come and go around them")
+    @Test("Q14: the devices that stay are seen by every walk, whole, while others come and go around them")
     func walkWhileChanging() throws {
         let window = MemoryWindow.heap(byteCount: 4096)
         var publisher = PagePublisher(formatting: window)
@@ -78,7 +78,7 @@ struct ConcurrentWalkTests {
         #expect(rest.devices.count == stays.count + others.count && rest.violation == nil)
     }
 
-    @Test("a host that never holds still yields only checked copies, and walks end")
+    @Test("Q1: a host that never holds still yields only checked copies, and walks end")
     func restlessHost() throws {
         let window = MemoryWindow.heap(byteCount: 4096)
         window.store32(BootParameters.magic, at: 0)

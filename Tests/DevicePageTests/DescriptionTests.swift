@@ -28,7 +28,7 @@ struct DescriptionTests {
         #expect(throws: DescriptionError.queueSize(size, queue: 1)) { try describe(queues: [128, size]) }
     }
 
-    @Test("bitmaps have 4 to 8 bytes", arguments: [0, 3, 9, 255])
+    @Test("Q16: bitmaps have 4 to 8 bytes", arguments: [0, 3, 9, 255])
     func featureBytes(count: Int) {
         #expect(throws: DescriptionError.featureByteCount(count)) {
             try describe(features: count, offered: 0)
@@ -44,7 +44,7 @@ struct DescriptionTests {
         #expect(throws: Never.self) { try describe(offered: 1 << 63) }
     }
 
-    @Test("indirect tables and packed rings are never offered", arguments: [UInt64(1) << 28, 1 << 34])
+    @Test("Q21: indirect tables and packed rings are never offered", arguments: [UInt64(1) << 28, 1 << 34])
     func neverOffered(bit: UInt64) {
         #expect(throws: DescriptionError.featuresNotAllowed(FeatureSet(rawValue: bit))) {
             try describe(offered: bit | 1)

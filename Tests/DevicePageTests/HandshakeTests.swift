@@ -138,7 +138,7 @@ struct HandshakeTests {
         #expect(bench.byte(.usedAddressUpdated) == 0)
     }
 
-    @Test("an acknowledge byte left over from before is cleared, and does not answer the next command")
+    @Test("Q10: an acknowledge byte left over from before is cleared, and does not answer the next command")
     func lateAcknowledge() throws {
         let bench = try Bench()
         let first = bench.ask(.configChange)

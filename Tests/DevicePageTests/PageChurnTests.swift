@@ -60,7 +60,7 @@ struct PageChurnTests {
     }
 
     @Test(
-        "10,000 adds and removes of mixed sizes: each live device is seen, and no space means no run fits",
+        "Q3: 10,000 adds and removes of mixed sizes: each live device is seen, and no space means no run fits",
         arguments: [UInt64(1), 20201120])
     func churn(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)

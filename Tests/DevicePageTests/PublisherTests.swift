@@ -57,7 +57,7 @@ struct PublisherTests {
         #expect(page.layout == [64])
     }
 
-    @Test("a hole is filled by a slot of its very length, its neighbours untouched")
+    @Test("Q3: a hole is filled by a slot of its very length, its neighbours untouched")
     func exactFit() throws {
         let page = SizedPage()
         let slots = [try page.add(104), try page.add(88), try page.add(104)]
@@ -67,7 +67,7 @@ struct PublisherTests {
         #expect(again.offset == slots[1].offset && page.layout == [104, 88, 104])
     }
 
-    @Test("a smaller slot splits a hole and leaves a removed slot behind it", arguments: [56, 64, 80])
+    @Test("Q3: a smaller slot splits a hole and leaves a removed slot behind it", arguments: [56, 64, 80])
     func split(byteCount: Int) throws {
         let page = SizedPage()
         let first = try page.add(104)
@@ -77,7 +77,7 @@ struct PublisherTests {
         #expect(page.layout == [byteCount, byteCount - 104, 56])
     }
 
-    @Test("where fewer than 24 bytes would remain the hole is left alone", arguments: [88, 96])
+    @Test("Q3: where fewer than 24 bytes would remain the hole is left alone", arguments: [88, 96])
     func noFiller(byteCount: Int) throws {
         let page = SizedPage()
         let first = try page.add(104)
@@ -153,7 +153,7 @@ struct PublisherTests {
         #expect(page.layout == [-208, 104, 104])
     }
 
-    @Test("what a guest scribbles over lengths does not move where the host writes")
+    @Test("Q1: what a guest scribbles over lengths does not move where the host writes")
     func scribbledLengths() throws {
         let page = SizedPage()
         let slots = try (0..<3).map { _ in try page.add(104) }

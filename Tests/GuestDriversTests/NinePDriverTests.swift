@@ -70,6 +70,17 @@ import Virtqueue
         #expect(try kept.connect().version(5000) == 5000)
     }
 
+    @Test("a read of 4 GiB is given the room of one message, and no more")
+    func enormousCount() throws {
+        let bench = try NinePBench()
+        let client = try bench.connect()
+        let agreed = try client.version()
+        try client.send(.read(fid: Fid(rawValue: 1), offset: 0, count: .max), tag: 1)
+        try bench.run(serving: false) { bench.taken.count == 1 }
+        #expect(bench.taken[0].chain.writableByteCount == agreed)
+        #expect(try bench.state == .running)
+    }
+
     @Test("a window with little room gives a smaller pool, and still a session")
     func littleRoom() throws {
         let bench = try NinePBench(windowByteCount: 1 << 20) { $0.poolByteCount = 16 << 20 }

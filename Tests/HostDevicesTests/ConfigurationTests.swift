@@ -164,7 +164,7 @@ import Virtio
     }
 
     @Test(
-        "an unknown type is EINVAL, a number the page cannot hold ERANGE",
+        "Q16: an unknown type is EINVAL, a number the page cannot hold ERANGE",
         arguments: [
             ("ninep", Errno.invalidArgument), ("", .invalidArgument), ("9P", .invalidArgument),
             ("0", .outOfRange),

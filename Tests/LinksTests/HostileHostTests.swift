@@ -71,6 +71,12 @@ import Virtio
             testDescription: "a header without its magic", says: "header",
             descriptors: { [$0.window, try TestDescriptor.window(4096)] + $0.doorbells }),
         BadWelcome(
+            testDescription: "the header of another meeting", says: "header",
+            descriptors: { [$0.window, try header(ofMeeting: 6)] + $0.doorbells }),
+        BadWelcome(
+            testDescription: "a header of another version", says: "header",
+            descriptors: { [$0.window, try header(ofMeeting: 5, version: 9)] + $0.doorbells }),
+        BadWelcome(
             testDescription: "a window where the header is due", says: "window 1",
             descriptors: { [$0.window, $0.window] + $0.doorbells }),
     ]
@@ -141,6 +147,18 @@ import Virtio
     }
 
     // MARK: A host by hand
+
+    private static func header(ofMeeting meetingID: UInt64, version: UInt16? = nil) throws -> CInt {
+        let file = OwnedDescriptor(owning: try TestDescriptor.window(4096))
+        let window = unsafe MemoryWindow(try Mapping(of: file.rawValue, byteCount: 4096))
+        LinkHeader(window, seenBy: .host).lay(
+            out: MeetingWelcome(
+                meetingID: meetingID, hostWindows: [], guestWindows: [], doorbellCount: 2,
+                devicePageAddress: 4096),
+            guestDoorbellCount: 2)
+        if let version { window.store16(version, at: 4) }
+        return file.release()
+    }
 
     private struct Answer {
         let bytes: [UInt8]

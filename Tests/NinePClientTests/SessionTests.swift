@@ -145,6 +145,38 @@ import Testing
         #expect(bench.session.endCounter.drain() == 1)
     }
 
+    static let surpluses: [(String, Reply)] = [
+        ("more bytes written than were sent", .write(count: 9)),
+        ("more qids than names", .walk(qids: [directory, directory])),
+        ("a directory listing that ends amid an entry", .readdir(entries: [1, 2, 3])),
+        (
+            "a directory listing longer than asked for",
+            .readdir(entries: ArraySlice(repeating: 0, count: 101))
+        ),
+    ]
+    private static let directory = Qid(kind: .directory, version: 0, path: 1)
+
+    @Test(
+        "an answer with more in it than was asked for, or half of it, costs the session",
+        arguments: surpluses.indices)
+    func surplus(index: Int) throws {
+        let bench = try Bench()
+        let serving = try Background { try bench.server.answer(Self.surpluses[index].1) }
+        let error = #expect(throws: SessionError.self) {
+            switch index {
+            case 0:
+                let bytes = [UInt8](repeating: 0, count: 8)
+                // SAFETY: plain bytes, borrowed for the call.
+                _ = try unsafe bench.session.write(bytes.span.bytes, to: Fid(rawValue: 1), at: 0)
+            case 1: _ = try bench.session.walk(Fid(rawValue: 1), to: Fid(rawValue: 2), ["a"])
+            default: _ = try bench.session.readDirectory(Fid(rawValue: 1), at: 0, byteCount: 100)
+            }
+        }
+        try serving.join()
+        #expect(error?.errno == .ioError)
+        guard case .violation = bench.session.ending else { throw Errno.badMessage }
+    }
+
     @Test("a hang-up at any byte of a reply wakes everybody", arguments: 0..<12)
     func hangUp(byteCount: Int) throws {
         let bench = try Bench()

@@ -121,7 +121,7 @@ import Virtio
         #expect(bench.made[1].device.config() == [5, 6, 7, 8])
     }
 
-    @Test("what the host writes into vdev, lengths and status of a known device is not believed")
+    @Test("Q1, Q2: what the host writes into vdev, lengths and status of a known device is not believed")
     func scribbles() throws {
         let bench = try GuestBench()
         let device = try bench.runningDevice()
@@ -173,7 +173,7 @@ import Virtio
         #expect(bench.guest.quarantinedByteCount == 0)
     }
 
-    @Test("a reset that is not answered in time fails the device and keeps its memory out of use")
+    @Test("Q9: a reset that is not answered in time fails the device and keeps its memory out of use")
     func resetTimeout() throws {
         let bench = try GuestBench()
         let device = try bench.runningDevice()

@@ -96,7 +96,7 @@ import Virtqueue
         BadRing(testDescription: "without the magic") { right, _ in right },
     ]
 
-    @Test("a ring the host places badly fails that device and no other", arguments: badRings)
+    @Test("Q4: a ring the host places badly fails that device and no other", arguments: badRings)
     func badRing(_ bad: BadRing) throws {
         let bench = try GuestBench()
         let place = try bench.host.link.allocate(byteCount: 8192, alignment: 4096)
@@ -133,7 +133,7 @@ import Virtqueue
     }
 
     @Test(
-        "a host doorbell out of range fails the device; none at all is lived with",
+        "Q5, Q15: a host doorbell out of range fails the device; none at all is lived with",
         arguments: [Int8(99), -2, -1])
     func hostDoorbell(number: Int8) throws {
         let bench = try GuestBench()

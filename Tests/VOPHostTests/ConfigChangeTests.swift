@@ -2,6 +2,7 @@ import Links
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct ConfigChangeTests {
@@ -39,7 +40,7 @@ import Virtio
         #expect(try slot.config == [0x55, 0, 0x61, 0x39, 0x63])
     }
 
-    @Test("2.7: without an answer it times out, by that name")
+    @Test("Q11: a config change without an answer times out, by that name")
     func timedOut() throws {
         let bench = try Bench()
         _ = try bench.running()

@@ -4,6 +4,7 @@ import SystemPackage
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// Openings come and go, lives end, devices are removed.
@@ -11,7 +12,7 @@ import Virtio
     typealias Delivered = ScriptedRead.Delivered
     typealias Used = CopyQueueBench.Used
 
-    @Test("on close, chains return to the head of the queue, in order, with their token and a flag")
+    @Test("3.3: on close, chains return to the head of the queue, in order, with their token and a flag")
     func putBack() throws {
         let bench = try CopyQueueBench()
         let first = bench.queue.openCopy()
@@ -34,7 +35,7 @@ import Virtio
         #expect(try bench.used() == [Used(number: 2, bytes: []), Used(number: 3, bytes: [33])])
     }
 
-    @Test("a chain comes again from its beginning: what was read and written of it counts for nothing")
+    @Test("3.3: a chain comes again from its beginning: what was read and written of it counts for nothing")
     func fromTheBeginning() throws {
         let bench = try CopyQueueBench()
         let first = bench.queue.openCopy()
@@ -189,7 +190,7 @@ import Virtio
         #expect(told == 1)
     }
 
-    @Test("chains held over a reset are gone: neither delivered again nor completed")
+    @Test("Q6: chains held over a reset are gone: neither delivered again nor completed")
     func resetForgets() throws {
         let bench = try CopyQueueBench()
         let file = bench.queue.openCopy()

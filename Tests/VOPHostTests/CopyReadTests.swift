@@ -4,6 +4,7 @@ import SystemPackage
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// Reading a copy file: one batch a read.
@@ -91,7 +92,7 @@ import Virtio
         #expect(delivered[0].flags == (byteCount < 512 ? [] : .part))
     }
 
-    @Test("a chain larger than the buffer arrives in parts, and nothing comes between them")
+    @Test("3.3: a chain larger than the buffer arrives in parts, and nothing comes between them")
     func parts() throws {
         let bench = try CopyQueueBench()
         let file = bench.queue.openCopy()
@@ -128,7 +129,7 @@ import Virtio
         #expect(bytes == (0..<1500).map { UInt8(truncatingIfNeeded: $0) })
     }
 
-    @Test("a batch holds no more slices than one call takes")
+    @Test("Q24: a batch holds no more slices than one call takes")
     func manyChains() throws {
         let bench = try CopyQueueBench(size: 2048)
         let file = bench.queue.openCopy()
@@ -201,7 +202,7 @@ import Virtio
         #expect(try read.tokens() == [1])
     }
 
-    @Test("if a reply cannot be delivered, its chains are put back, as if nobody had asked")
+    @Test("3.3: if a reply cannot be delivered, its chains are put back, as if nobody had asked")
     func lost() throws {
         let bench = try CopyQueueBench()
         let file = bench.queue.openCopy()

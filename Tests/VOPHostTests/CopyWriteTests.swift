@@ -4,6 +4,7 @@ import SystemPackage
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// Writing a copy file: batches of answers.
@@ -51,7 +52,7 @@ import Virtio
         #expect(bench.rings == (features.isEmpty ? 0 : 1))
     }
 
-    @Test("the used length counts bytes written, not bytes delivered")
+    @Test("Q19: the used length counts bytes written, not bytes delivered")
     func usedLength() throws {
         let bench = try CopyQueueBench()
         let file = bench.queue.openCopy()
@@ -180,7 +181,7 @@ import Virtio
         #expect(try bench.used() == [Used(number: 1, bytes: [1, 2, 3])])
     }
 
-    @Test("a chain that has not been read to its end cannot be answered")
+    @Test("3.3: a chain that has not been read to its end cannot be answered")
     func notReadYet() throws {
         let bench = try CopyQueueBench()
         let file = bench.queue.openCopy()
@@ -191,7 +192,7 @@ import Virtio
         #expect(file.send { $0.complete(1) } == nil)
     }
 
-    @Test("after an error nothing of the batch is completed, nothing is written and no cursor has moved")
+    @Test("3.3: after an error nothing of the batch is completed, nothing is written and no cursor has moved")
     func allOrNothing() throws {
         let (bench, file) = try delivered(3)
         let refused = file.send {
@@ -245,7 +246,7 @@ import Virtio
         #expect(file.send { $0.declareBroken() } == .staleNFSFileHandle)
     }
 
-    @Test("a driver that breaks a rule costs its device, once; what was taken can still be answered")
+    @Test("3.3: a driver that breaks a rule costs its device, once; what was taken can still be answered")
     func brokenDriver() throws {
         let (bench, file) = try delivered(1)
         let read = file.startRead()

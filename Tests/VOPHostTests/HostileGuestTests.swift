@@ -3,6 +3,7 @@ import SharedMemory
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// A guest that writes anything anywhere, at any time: the host neither stops nor leaks, and costs it its devices only.

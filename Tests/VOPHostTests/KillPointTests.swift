@@ -7,6 +7,7 @@ import Testing
 import Virtio
 
 @testable import Links
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// `vophostd` itself, as a process with a mounted tree, kills itself at a named place in the middle of checksummed

@@ -8,6 +8,7 @@ import Testing
 import Virtio
 
 @testable import Links
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// `vophostd` with one link and one 9p device, started again whenever it has been killed, and the guest's side of that

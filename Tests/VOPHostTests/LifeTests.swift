@@ -4,6 +4,7 @@ import Testing
 import Virtio
 import Virtqueue
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct LifeTests {
@@ -51,7 +52,7 @@ import Virtqueue
         #expect(try queues[1].usedIndex == 1)
     }
 
-    @Test("2.4: each ring's own size bounds its used ring")
+    @Test("Q18: each ring's own size bounds its used ring")
     func usedRingOfEachSize() throws {
         let bench = try Bench()
         try bench.publish(sizes: [8, 128])
@@ -68,7 +69,7 @@ import Virtqueue
     }
 
     @Test(
-        "2.4: a used address outside the guest's windows costs the device, and the flag is cleared",
+        "Q4: a used address outside the guest's windows costs the device, and the flag is cleared",
         arguments: [0, 8, UInt64.max, UInt64.max - 16, 0x10_0000])
     func wildUsedAddress(address: UInt64) throws {
         let bench = try Bench()
@@ -83,7 +84,7 @@ import Virtqueue
         #expect(try slot.byte(.configChange) == 1)
     }
 
-    @Test("2.4: a used address in the host's own memory is refused")
+    @Test("Q4: a used address in the host's own memory is refused")
     func usedAddressInHostMemory() throws {
         let bench = try Bench()
         try bench.publish()
@@ -108,7 +109,7 @@ import Virtqueue
         #expect(try bench.state() == .needsReset)
     }
 
-    @Test("2.4: the last of several handshakes before DRIVER_OK counts")
+    @Test("Q17: the last of several used-address handshakes before DRIVER_OK counts")
     func repeatedHandshake() throws {
         let bench = try Bench()
         try bench.publish()
@@ -169,7 +170,7 @@ import Virtqueue
         #expect(model.calls == [])
     }
 
-    @Test("2.2.1: features that change after FEATURES_OK change nothing")
+    @Test("Q21 (2.2.1): features that change after FEATURES_OK change nothing")
     func featuresFinal() throws {
         let bench = try Bench()
         let model = try bench.publish(offered: [.version1, .eventIndex])
@@ -254,7 +255,7 @@ import Virtqueue
             try bench.backend.snapshot(of: "one").lastFault == .peer(.doorbell(Int(number))))
     }
 
-    @Test("a driver that has no doorbell yet is served without one")
+    @Test("Q15: a driver whose doorbell is −1 has none yet, and is served without one")
     func noDeviceDoorbell() throws {
         let bench = try Bench()
         let (_, slot, queues) = try bench.running()

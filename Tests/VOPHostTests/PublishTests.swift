@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct PublishTests {
@@ -50,7 +51,7 @@ import Virtio
     }
 
     @Test(
-        "2.2: a device that was added between the guest's first look and its config doorbell is rung for later"
+        "Q7: a device that was added between the guest's first look and its config doorbell is rung for later"
     )
     func windowOfProbe() throws {
         let bench = try Bench()
@@ -61,7 +62,7 @@ import Virtio
     }
 
     @Test(
-        "a config doorbell that the link does not have is none, and one line in the log",
+        "Q5: a config doorbell that the link does not have is none, and one line in the log",
         arguments: [16, 127, -2])
     func wildConfigDoorbell(number: Int8) throws {
         let bench = try Bench()
@@ -71,7 +72,7 @@ import Virtio
         #expect(bench.events.filter { $0.kind == .peerFault && $0.isWorthLogging }.count == 1)
     }
 
-    @Test("a name is held once")
+    @Test("Q16: a name is held once")
     func nameTaken() throws {
         let bench = try Bench()
         try bench.publish()

@@ -3,6 +3,7 @@ import SharedMemory
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct RemovalTests {
@@ -65,7 +66,7 @@ import Virtio
         #expect(outcome.values == [.released])
     }
 
-    @Test("2.8: a guest that never lets go: its rings, doorbell and slot are quarantined until the link goes")
+    @Test("Q9: a guest that never lets go: its rings, doorbell and slot are quarantined until the link goes")
     func neverAcknowledged() throws {
         let bench = try Bench()
         let before = freePages(bench)

@@ -2,6 +2,7 @@ import SharedMemory
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct ResetTests {

@@ -7,6 +7,7 @@ import Testing
 import Virtio
 
 @testable import Links
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// A host-backend with one device behind a copy file, a scripted guest, and a shared-memory link between them; either

@@ -4,6 +4,7 @@ import SharedMemory
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// The host, or its guest, is killed in the middle of traffic and comes back: nothing is lost, nothing is done twice.

@@ -1,6 +1,7 @@
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 @Suite struct SnapshotTests {

@@ -4,6 +4,7 @@ import SystemPackage
 import Testing
 import Virtio
 
+@testable import HostTestSupport
 @testable import VOPHost
 
 /// The stream for shells: one read a chain, one write a chain.
@@ -40,7 +41,7 @@ import Virtio
         #expect(stream.send([8]) == .wouldBlock)
     }
 
-    @Test("without a taken chain a write fills the next one that has nothing to read")
+    @Test("Q25: a write fills the next chain that has nothing to read, and never waits for one")
     func writeOnly() throws {
         let bench = try CopyQueueBench()
         let stream = bench.queue.openStream()

@@ -11,7 +11,7 @@ import Virtqueue
         return violation { _ = try device.takeChain() }
     }
 
-    @Test("2.7.6: a head outside the table is refused", arguments: [UInt16(8), 9, 255, .max])
+    @Test("Q24 (2.7.6): a head outside the table is refused", arguments: [UInt16(8), 9, 255, .max])
     func headOutside(head: UInt16) throws {
         let memory = try RingMemory()
         memory.offer(head)
@@ -63,7 +63,7 @@ import Virtqueue
         #expect(violation { _ = try device.takeChain() } == .descriptorInUse(5))
     }
 
-    @Test("2.7.4.2: readable after writable is refused")
+    @Test("Q22 (2.7.4.2): readable after writable is refused")
     func readableAfterWritable() throws {
         let memory = try RingMemory()
         memory.describe(4, memory.buffer(), 1, RingMemory.write | RingMemory.next, next: 1)
@@ -104,7 +104,7 @@ import Virtqueue
         #expect(violation { _ = try device.takeChain() } == .indexJumped(from: 2, to: 1, queueSize: 8))
     }
 
-    @Test("an address outside the driver's windows is refused")
+    @Test("Q4: an address outside the driver's windows is refused")
     func wildAddresses() throws {
         let memory = try RingMemory()
         let guest = RingMemory.guestBase
@@ -179,7 +179,7 @@ import Virtqueue
         #expect(memory.shownUsedIndex == 1)
     }
 
-    @Test("indirect where it was not negotiated is refused")
+    @Test("Q4, Q21: indirect where it was not negotiated is refused")
     func indirectNotNegotiated() throws {
         let memory = try RingMemory()
         memory.describe(0, memory.buffer(), 16, RingMemory.indirect)

@@ -29,7 +29,7 @@ import Virtqueue
         #expect(memory.shownUsedIndex == 3)
     }
 
-    @Test("2.7.8.2: the used length counts bytes written, never readable ones")
+    @Test("Q19 (2.7.8.2): the used length counts bytes written, never readable ones")
     func usedLength() throws {
         let memory = try RingMemory()
         var device = try memory.device()

@@ -134,7 +134,9 @@ struct MountCommand: ParsableCommand {
         ThisProcess.outlivesBrokenPipes()
         let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
         // Before the server is asked for anything: it may serve one client at a time.
-        do throws(MountError) { try MountPoint.check(settings.mountPoint) } catch { throw MountFailure(error) }
+        do throws(MountError) { try MountPoint.check(settings.mountPoint) } catch {
+            throw MountFailure(error)
+        }
         guard let met = try ServerMeeting.met(settings, unless: signals) else { ThisProcess.end(0) }
         let mount = try RunningMount(met, settings, signals: signals)
         report.ready(settings)

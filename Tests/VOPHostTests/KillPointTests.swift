@@ -6,8 +6,8 @@ import SystemPackage
 import Testing
 import Virtio
 
-@testable import Links
 @testable import HostTestSupport
+@testable import Links
 @testable import VOPHost
 
 /// `vophostd` itself, as a process with a mounted tree, kills itself at a named place in the middle of checksummed

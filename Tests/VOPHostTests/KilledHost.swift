@@ -7,8 +7,8 @@ import SystemPackage
 import Testing
 import Virtio
 
-@testable import Links
 @testable import HostTestSupport
+@testable import Links
 @testable import VOPHost
 
 /// `vophostd` with one link and one 9p device, started again whenever it has been killed, and the guest's side of that

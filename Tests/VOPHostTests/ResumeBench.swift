@@ -6,8 +6,8 @@ import SystemPackage
 import Testing
 import Virtio
 
-@testable import Links
 @testable import HostTestSupport
+@testable import Links
 @testable import VOPHost
 
 /// A host-backend with one device behind a copy file, a scripted guest, and a shared-memory link between them; either

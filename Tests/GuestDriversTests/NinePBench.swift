@@ -157,6 +157,9 @@ final class NinePTestClient {
         self.bench = bench
     }
 
+    /// At once, though a process that another test is just starting may hold the descriptor a moment longer.
+    deinit { shutdown(socket.rawDescriptor, Int32(SHUT_RDWR)) }
+
     /// Sends all of it, however often that takes.
     func send(_ bytes: [UInt8], inPiecesOf piece: Int = 1 << 20, serving: Bool = true) throws {
         var rest = bytes[...]

@@ -61,7 +61,8 @@ struct ProgramTests {
 
     @Test("a line of a log says when, how grave, which program and what, and no module of ours")
     func log() throws {
-        let server = try BuiltProgram("9p-server", ["--export", "/tmp", "--copy-file", "/nonexistent/copy"])
+        let server = try BuiltProgram(
+            "9p-server", ["--export", "/tmp", "--copy-file", "/nonexistent/copy", "--journal", "none"])
         try server.read { server.output.contains("\n") }
         let line = try #require(server.output.split(separator: "\n").first)
         let said =

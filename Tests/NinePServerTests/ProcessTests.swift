@@ -32,7 +32,9 @@ final class ServerProcess {
         output = try FileDescriptor.open(
             FilePath(outputPath), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
             permissions: [.ownerReadWrite])
-        let words = prefix + [program] + arguments
+        // Nothing of a test's is kept where this machine's own servers keep theirs.
+        let kept = arguments.contains("--journal") ? [] : ["--journal", "none"]
+        let words = prefix + [program] + arguments + kept
         process = try SpawnedProcess(words[0], Array(words.dropFirst()), output: output.rawValue)
     }
 

@@ -205,7 +205,7 @@ refused 2 'is in use: it serves one client at a time; unmount the other' \
 refused 1 'does not exist: start the 9P server' "$bin/9p-mount" --foreground "$work/nosuch.sock" "$work/second"
 refused 1 'nobody listens on|no socket' "$bin/9p-mount" --foreground "$work/file" "$work/second"
 # Their own server, as the device has one client already.
-start served "$bin/9p-server" --export "/=$export" --listen "unix:$work/served.sock"
+start served "$bin/9p-server" --export "/=$export" --listen "unix:$work/served.sock" --journal "$work/journal"
 await "a server" test -S "$work/served.sock"
 refused 1 'mounted' "$bin/9p-mount" --foreground "$work/served.sock" "$mount"
 refused 1 'does not exist' "$bin/9p-mount" --foreground "$work/served.sock" "$work/nowhere"
@@ -246,7 +246,7 @@ if [ "$(id -u)" = 0 ]; then
     refused 1 'may not be opened by this user|Permission denied' \
         "${as_nobody[@]}" "$work/programs/9p-mount" --foreground "$work/served.sock" "$work/second"
     refused 1 'name a path where you may' \
-        "${as_nobody[@]}" "$work/programs/9p-server" --export "/=$work/second" --listen "unix:$work/s.sock"
+        "${as_nobody[@]}" "$work/programs/9p-server" --export "/=$work/second" --listen "unix:$work/s.sock" --journal none
 else
     echo "bad input without /dev/fuse and from another user, which only root can arrange" >>"$VOP_LIMITS"
 fi

@@ -19,7 +19,7 @@ outside() { # every name, its age, and every byte beside the two trees
     find "$top/outside" "$top/secret" -type f -exec sha256sum {} + | sort
 }
 before=$(outside)
-start 9p-server "$bin/9p-server" --export "tree=$top/tree" --export "tree2=$top/tree2" --listen "unix:$work/served.sock"
+start 9p-server "$bin/9p-server" --export "tree=$top/tree" --export "tree2=$top/tree2" --listen "unix:$work/served.sock" --journal none
 await "9p-server" grep -q serving "$work/log/9p-server"
 timeout 200 python3 "$root/Tests/System/confinement.py" "$work/served.sock" "$top" || fail "the export can be left"
 kill -0 "${process[9p-server]}" || fail "9p-server did not survive it"

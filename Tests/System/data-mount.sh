@@ -42,7 +42,7 @@ kill -KILL "${process[vophostd]}" "${process[9p-server]}"
 await "the link's loss" seen 1 link-down
 start vophostd "$bin/vophostd" --tree "$work/host" --state "$work/state"
 await "the host's tree and its device" test -e "$device/queues/0/copy"
-start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy"
+start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy" --journal "$work/journal"
 await "the device" grep -qx running "$guest/state"
 serves "a host that was killed and started again"
 

@@ -143,7 +143,7 @@ final class FileStack {
             "9p-server",
             [
                 "--export", "/=\(files.path)", "--copy-file", "\(host)/links/ep0/devices/share/queues/0/copy",
-                "--listen", "unix:\(directory)/server.sock",
+                "--listen", "unix:\(directory)/server.sock", "--journal", "\(directory)/journal",
             ])
         for (socket, mount) in [("sockets/share.sock", through), ("server.sock", direct)] {
             try Await.file("\(directory)/\(socket)")

@@ -15,7 +15,11 @@ struct NinePBench {
         let directory = programs.directory
         let files = try ExportedFiles("\(directory)/export", extent)
         let server = try programs.start(
-            "9p-server", ["--export", "/=\(files.path)", "--listen", "unix:\(directory)/own.sock"])
+            "9p-server",
+            [
+                "--export", "/=\(files.path)", "--listen", "unix:\(directory)/own.sock", "--journal",
+                "\(directory)/journal",
+            ])
         let diod = try programs.start(
             "/usr/sbin/diod",
             ["-f", "-n", "-N", "-L", "stderr", "-e", files.path, "-l", "\(directory)/diod.sock"])

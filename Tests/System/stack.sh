@@ -76,7 +76,7 @@ start_link() {
 device=$work/host/links/ep0/devices/share
 start_export() { # [9p-server options…]
     host_ctl add-device ep0/share type=9p tag=share
-    start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy" "$@"
+    start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy" --journal "$work/journal" "$@"
     await "9p-server" grep -q serving "$work/log/9p-server"
     await "the driver's socket" test -S "$work/sockets/share.sock"
 }

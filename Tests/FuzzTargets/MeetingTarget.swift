@@ -69,11 +69,7 @@ extension FuzzTarget {
 /// One host that meets every peer.
 private final class MeetingHost: @unchecked Sendable {
     static let shared = MeetingHost()
-    static let directory: String = {
-        let path = "/tmp/vop-fuzz-meeting-\(getpid())"
-        unsafe mkdir(path, 0o700)
-        return path
-    }()
+    static let directory = ScratchDirectory.make("meeting")
     let link: SharedMemoryLink
     var path: String { Self.directory + "/host" }
 

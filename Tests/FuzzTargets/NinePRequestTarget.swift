@@ -63,12 +63,11 @@ private final class FuzzServer: Sendable {
     private static let content = "outside"
 
     private init() {
-        let top = FilePath("/tmp/vop-fuzz-9p-\(getpid())")
+        let top = FilePath(ScratchDirectory.make("9p"))
         let tree = top.appending("tree")
         secret = top.appending("secret").string
         var logger = Logger(label: "fuzz")
         logger.logLevel = .critical
-        _ = unsafe mkdir(top.string, 0o700)
         _ = unsafe mkdir(tree.string, 0o755)
         do {
             let file = try FileDescriptor.open(

@@ -104,7 +104,8 @@ struct ProcessTests {
         ])
     func refusals(arguments: [String], text: String) throws {
         defer { top.remove() }
-        let (code, output) = try run(ServerProcess.program, arguments + ["--listen", "unix:\(socket)"])
+        let (code, output) = try run(
+            ServerProcess.program, arguments + ["--listen", "unix:\(socket)", "--journal", "none"])
         #expect(code == 1)
         #expect(
             output.hasPrefix("9p-server: ") && output.contains(text) && output.count { $0 == "\n" } == 1,
@@ -141,7 +142,7 @@ struct ProcessTests {
         let server = try ServerProcess(["--export", top.path + "/tree", "--listen", "unix:\(socket)"])
         try server.waitUntilServing()
         let (code, output) = try run(
-            ServerProcess.program, ["--export", "/tmp", "--listen", "unix:\(socket)"])
+            ServerProcess.program, ["--export", "/tmp", "--listen", "unix:\(socket)", "--journal", "none"])
         #expect(code == 1 && output.contains("somebody listens there"))
         #expect(try run(ServerProcess.program, ["--help"]).code == 0)
         #expect(try run(ServerProcess.program, ["--version"]).code == 0)

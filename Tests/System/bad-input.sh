@@ -186,17 +186,17 @@ await "the guest's letting go" guest_has_one
 echo "exports and mounts"
 socket=$work/s.sock
 refused 1 'No such file or directory; make that directory' \
-    "$bin/9p-server" --export "/=$work/nowhere" --listen "unix:$socket"
-refused 1 'Not a directory; name a directory' "$bin/9p-server" --export "/=$work/file" --listen "unix:$socket"
+    "$bin/9p-server" --journal none --export "/=$work/nowhere" --listen "unix:$socket"
+refused 1 'Not a directory; name a directory' "$bin/9p-server" --journal none --export "/=$work/file" --listen "unix:$socket"
 refused 1 'or it is no socket; stop that server or name another' \
-    "$bin/9p-server" --export "/=$export" --listen "unix:$work/file"
-refused 1 'make it or name another' "$bin/9p-server" --export "/=$export" --listen "unix:$work/nowhere/s.sock"
+    "$bin/9p-server" --journal none --export "/=$export" --listen "unix:$work/file"
+refused 1 'make it or name another' "$bin/9p-server" --journal none --export "/=$export" --listen "unix:$work/nowhere/s.sock"
 for other in "$work/file" /dev/null; do
-    refused 1 "$other: is no copy file; name a file queues/N/copy" "$bin/9p-server" --export "/=$export" --copy-file "$other"
+    refused 1 "$other: is no copy file; name a file queues/N/copy" "$bin/9p-server" --journal none --export "/=$export" --copy-file "$other"
 done
 # A file of the tree that can be waited for as well; it never says that it serves.
-refused 2 'no batch' "$bin/9p-server" --export "/=$export" --copy-file "$good/queues/0/size"
-[ -z "$("$bin/9p-server" --export "/=$export" --copy-file "$good/queues/0/size" 2>/dev/null)" ] || fail "it said that it serves"
+refused 2 'no batch' "$bin/9p-server" --journal none --export "/=$export" --copy-file "$good/queues/0/size"
+[ -z "$("$bin/9p-server" --journal none --export "/=$export" --copy-file "$good/queues/0/size" 2>/dev/null)" ] || fail "it said that it serves"
 start_export
 start_mount
 mkdir "$work/second"
@@ -221,9 +221,11 @@ refused 2 'mount: 9p-mount: mount point .*/file is not a directory: choose' gues
 refused 2 'refused to attach .other.*--aname' \
     "$bin/9p-mount" --foreground --aname other "$work/served.sock" "$work/second"
 for command in vophostd vopguestd; do
-    refused 1 'mounted on it already: unmount that, or choose another directory$' "$bin/$command" --state "$work/state" --tree "$mount"
-    refused 1 'mounted' "$bin/$command" --state "$work/state" --tree "$work/host"
-    refused 1 'directory' "$bin/$command" --state "$work/state" --tree "$work/file"
+    words=("$bin/$command" --state "$work/state")
+    [ $command = vophostd ] || words+=(--sockets "$work/sockets")
+    refused 1 'mounted on it already: unmount that, or choose another directory$' "${words[@]}" --tree "$mount"
+    refused 1 'mounted' "${words[@]}" --tree "$work/host"
+    refused 1 'directory' "${words[@]}" --tree "$work/file"
 done
 if [ "$(id -u)" = 0 ]; then
     echo "no /dev/fuse, and an ordinary user"

@@ -67,8 +67,9 @@ done
 if [ "$(id -u)" = 0 ]; then
     echo "an ordinary user finds root's trees, and their own first"
     chmod 0711 "$work"
-    mkdir "$work/own"
-    chmod 0755 "$work/own"
+    mkdir -m 0755 "$work/own" "$work/programs"
+    # That user may not be allowed to where the programs were built.
+    cp "$bin/vopctl" "$work/programs"
     as_user() { # COMMAND…: with root's trees at their default place, and a runtime directory
         unshare -m --propagation private bash -Eeuo pipefail -c '
             work=$1; shift
@@ -79,17 +80,17 @@ if [ "$(id -u)" = 0 ]; then
             exec setpriv --reuid nobody --regid nogroup --clear-groups env XDG_RUNTIME_DIR="$work/own" "$@"
         ' _ "$work" "$@"
     }
-    as_user "$bin/vopctl" -j device list | holds '[d["name"] for d in it["devices"]] == ["ep0/share", "ep0/9p0"]'
+    as_user "$work/programs/vopctl" -j device list | holds '[d["name"] for d in it["devices"]] == ["ep0/share", "ep0/9p0"]'
     mkdir -p "$work/own/vop/guest/links/mine"
     echo "guest 0" >"$work/own/vop/guest/version"
-    as_user "$bin/vopctl" -j link list | holds '[l["name"] for l in it["links"]] == ["mine"]'
-    as_user "$bin/vopctl" --side host -j link list | holds '[l["name"] for l in it["links"]] == ["ep0"]'
+    as_user "$work/programs/vopctl" -j link list | holds '[l["name"] for l in it["links"]] == ["mine"]'
+    as_user "$work/programs/vopctl" --side host -j link list | holds '[l["name"] for l in it["links"]] == ["ep0"]'
     rm -r "$work/own/vop"
     status=0
     text=$(unshare -m --propagation private bash -c '
         mount -t tmpfs -o mode=0755 none /run
         exec setpriv --reuid nobody --regid nogroup --clear-groups env XDG_RUNTIME_DIR="$1/own" "$2" link' \
-        _ "$work" "$bin/vopctl" 2>&1) || status=$?
+        _ "$work" "$work/programs/vopctl" 2>&1) || status=$?
     [ $status = 1 ] || fail "without a tree it ended with $status: $text"
     for place in "$work/own/vop/host" "$work/own/vop/guest" /run/vop/host /run/vop/guest; do
         [[ $text == *"$place"* ]] || fail "it does not say that it looked at $place: $text"

@@ -66,11 +66,11 @@ final class LinkSet {
     /// Makes every link again that was saved, and brings those up that were up.
     func restore() {
         let names: [String]
-        do throws(Errno) { names = try RuntimeDirectory.names(in: environment.statePath) } catch {
+        do throws(Errno) { names = try DirectoryPath.namesIfAny(at: environment.statePath) } catch {
             environment.log.error("\(environment.statePath) cannot be read: \(error); no link is made again")
             return
         }
-        for name in names.sorted() {
+        for name in names {
             do throws(SavedSettings.Failure) {
                 guard let saved = try SavedLink.read(from: environment.statePath(of: name)) else { continue }
                 restore(name, saved)

@@ -15,6 +15,14 @@ public enum DirectoryPath {
         return names.sorted()
     }
 
+    /// As above; none where there is no such directory.
+    public static func namesIfAny(at path: String) throws(Errno) -> [String] {
+        do throws(Errno) { return try names(at: path) } catch {
+            guard error == .noSuchFileOrDirectory else { throw error }
+            return []
+        }
+    }
+
     /// SAFETY: an entry's name is copied before the next is read.
     @unsafe
     private static func nextName(in stream: OpaquePointer) throws(Errno) -> String? {

@@ -7,9 +7,7 @@ public enum RuntimeDirectory {
     /// such directory.
     public static func path(_ name: String) -> String? {
         if geteuid() == 0 { return "/run/\(name)" }
-        guard let base = unsafe getenv("XDG_RUNTIME_DIR") else { return nil }
-        let text = unsafe String(cString: base)
-        return text.isEmpty ? nil : "\(text)/\(name)"
+        return variable("XDG_RUNTIME_DIR").map { "\($0)/\(name)" }
     }
 
     /// Where to look for `name`: this user's own place first, then root's, which everybody may read.
@@ -33,27 +31,10 @@ public enum RuntimeDirectory {
         return text.isEmpty ? nil : text
     }
 
-    /// The names in a directory, in no order; none where there is no such directory.
-    public static func names(in path: String) throws(Errno) -> [String] {
-        guard let directory = unsafe opendir(path) else {
-            guard errno == ENOENT else { throw Errno(rawValue: errno) }
-            return []
-        }
-        defer { unsafe _ = closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            // SAFETY: the entry and its name, which ends with a zero, last until the next call.
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-
     /// Removes a directory with the files in it; one that is not there is no error.
     public static func remove(_ path: String) throws(Errno) {
-        for name in try names(in: path) where unsafe unlink("\(path)/\(name)") != 0 && errno != ENOENT {
+        for name in try DirectoryPath.namesIfAny(at: path)
+        where unsafe unlink("\(path)/\(name)") != 0 && errno != ENOENT {
             throw Errno(rawValue: errno)
         }
         guard unsafe rmdir(path) != 0, errno != ENOENT else { return }

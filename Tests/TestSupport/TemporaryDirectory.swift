@@ -10,7 +10,8 @@ public final class TemporaryDirectory: Sendable {
     public let path: String
 
     public init() throws {
-        var template = Array("/tmp/vop-test-XXXXXX\0".utf8CString)
+        // mkdtemp(3) puts a name of its own in the place of six X.
+        var template = Array("/tmp/vop-test-\(String(repeating: "X", count: 6))".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
         path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -41,6 +41,14 @@ final class ResumeBench {
         driver = ScriptedQueue(guest: guest, ring: 0, entries: 0, used: 0, buffers: 0)
     }
 
+    /// One whose sides have met, and whose device the guest drives.
+    static func driven() throws -> ResumeBench {
+        let bench = try ResumeBench()
+        try bench.meet()
+        try bench.drive()
+        return bench
+    }
+
     deinit {
         hostLink.stop()
         guestLink.stop()

@@ -11,13 +11,20 @@ import Virtio
 @Suite struct ResumeTests {
     typealias Delivered = ScriptedRead.Delivered
 
+    /// A backend holds the one request there is, which has token 1 and head 0.
+    private func withRequestTaken() throws -> (bench: ResumeBench, read: ReadLoop) {
+        let bench = try ResumeBench.driven()
+        try bench.offer("request", head: 0)
+        let read = ReadLoop(bench.queue.openCopy())
+        try bench.run { try read.tokens() == [1] }
+        return (bench, read)
+    }
+
     @Test(
         "a killed host goes on: no reset, chains in flight come again in order, with token and flag, then new ones"
     )
     func hostGoesOn() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         let backend = bench.queue.openCopy()
         for head: UInt16 in [0, 2, 4] { try bench.offer("request \(head)", head: head) }
         let read = ReadLoop(backend)
@@ -46,9 +53,7 @@ import Virtio
         "what is given back after a kill reaches the driver, and the ring goes round many times, kill after kill"
     )
     func manyKills() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         var completed: UInt16 = 0
         for turn in 0..<30 {
             for head: UInt16 in [0, 2, 4] { try bench.offer("turn \(turn) head \(head)", head: head) }
@@ -78,9 +83,7 @@ import Virtio
 
     @Test("a kill between used element and record is decided by the used index", arguments: Moment.allCases)
     func twoPhases(moment: Moment) throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         let opening = bench.queue.openCopy()
         for head: UInt16 in [0, 2, 4] { try bench.offer("request", head: head) }
         let read = ReadLoop(opening)
@@ -105,9 +108,7 @@ import Virtio
 
     @Test("a chain that was taken and not counted yet is taken again, with the same token")
     func takeIsTwoStores() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         let record = try InFlightRecord(at: bench.directory + "/queue")
         let window = try MemoryWindow(MappedRecord(at: bench.directory + "/queue", byteCount: 4096))
         window.store64(record.nextToken, at: 64)
@@ -122,12 +123,8 @@ import Virtio
         "a guest that moves its used index meanwhile loses its device, which is published again",
         arguments: [1, 2, 0x8000, 0xFFFF])
     func guestMovesIndex(index: UInt16) throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
-        try bench.offer("request", head: 0)
-        let read = ReadLoop(bench.queue.openCopy())
-        try bench.run { try read.tokens() == [1] }
+        let (bench, read) = try withRequestTaken()
+        defer { withExtendedLifetime(read) {} }
         try bench.killHost { try bench.guest.memory(bench.driver.used, 4).store16(index, at: 2) }
         try bench.run { bench.kinds.contains(.needsReset) }
         try bench.slot.letGo()
@@ -136,24 +133,16 @@ import Virtio
 
     @Test("a guest that scribbles over its descriptors meanwhile loses its device alone")
     func guestScribbles() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
-        try bench.offer("request", head: 0)
-        let read = ReadLoop(bench.queue.openCopy())
-        try bench.run { try read.tokens() == [1] }
+        let (bench, read) = try withRequestTaken()
+        defer { withExtendedLifetime(read) {} }
         try bench.killHost { try bench.driver.descriptor(0, .max, .max, flags: 1, next: 0xFFFF) }
         try bench.run { bench.kinds.contains(.needsReset) }
     }
 
     @Test("a reset that the guest asked for while the host was away is answered first")
     func resetMeanwhile() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
-        try bench.offer("request", head: 0)
-        let read = ReadLoop(bench.queue.openCopy())
-        try bench.run { try read.tokens() == [1] }
+        let (bench, read) = try withRequestTaken()
+        defer { withExtendedLifetime(read) {} }
         try bench.killHost { try bench.slot.askReset() }
         try bench.run { try bench.slot.byte(.hostAck) == 1 && bench.slot.byte(.vdevReset) == 0 }
         #expect(try bench.slot.status == 0 && bench.state == .published)
@@ -165,9 +154,7 @@ import Virtio
 
     @Test("a killed guest finds its rings as they were; what backends give back meanwhile is there")
     func guestGoesOn() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         let opening = bench.queue.openCopy()
         for head: UInt16 in [0, 2] { try bench.offer("request \(head)", head: head) }
         let read = ReadLoop(opening)
@@ -187,9 +174,7 @@ import Virtio
 
     @Test("a guest that comes back for a fresh meeting finds a fresh page")
     func guestAfresh() throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         try bench.killGuest()
         try WholeFile.remove(bench.directory + "/guest")
         try bench.restartGuest()
@@ -202,9 +187,7 @@ import Virtio
         "a host that knows nothing of the page, or something else, is met afresh",
         arguments: ["", "vop-page 1\nmeeting 1\nend\n", "slots moved"])
     func pageForgotten(text: String) throws {
-        let bench = try ResumeBench()
-        try bench.meet()
-        try bench.drive()
+        let bench = try ResumeBench.driven()
         try bench.killHost {
             let path = bench.directory + "/page"
             let before = String(decoding: try WholeFile.contents(of: path), as: UTF8.self)

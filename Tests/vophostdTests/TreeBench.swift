@@ -5,6 +5,7 @@ import SharedMemory
 import Synchronization
 import SystemPackage
 import TestSupport
+import Testing
 import VOPGuest
 import VOPHost
 import Virtio
@@ -45,6 +46,23 @@ final class TreeBench {
         guest = try GuestBackend(link: LoopbackLink(.guest, at: meeting), drivers: [Self.driver(log)])
         host.start()
         if isMet { try meet() }
+    }
+
+    /// With a 9p device staged.
+    static func share(isMet: Bool = true) throws -> TreeBench {
+        let bench = try TreeBench(isMet: isMet)
+        try bench.mkdir("share")
+        #expect(try bench.echo("9p", "share/type").isDone)
+        #expect(try bench.echo("export", "share/tag").isDone)
+        return bench
+    }
+
+    /// With a device that the guest drives.
+    static func driven() throws -> TreeBench {
+        let bench = try share()
+        #expect(try bench.echo("1", "share/published").isDone)
+        #expect(try bench.run { try bench.cat("share/state") == "running" })
+        return bench
     }
 
     private static func driver(_ log: Log) -> GuestDriverKind {

@@ -77,12 +77,15 @@ extension NinePSession {
         }
     }
 
-    /// Every fid whose file was beneath what was renamed, in this session at once and in the others.
+    /// Every fid of this client whose file was beneath what was renamed; those of other clients are journaled here.
     private func pathChanges(
         after renamed: (export: Export, from: [UInt8], to: [UInt8])
     ) -> [Journal.Change] {
         for other in server.journaledSessions where other !== self {
-            try? other.journal?.apply(other.changedPaths(renamed))
+            do throws(Errno) { try other.journal?.apply(other.changedPaths(renamed)) } catch {
+                // A successor finds them by their inodes, or answers ESTALE, counted.
+                other.logger.error("new paths could not be journaled", metadata: ["error": "\(error)"])
+            }
         }
         return changedPaths(renamed)
     }

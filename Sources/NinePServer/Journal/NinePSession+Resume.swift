@@ -36,7 +36,8 @@ extension NinePSession {
             try journal.begin(messageSize: messageSize.load(ordering: .relaxed), of: client, user: clientUser)
         } catch {
             logger.error(
-                "the journal is full; this session ends with this process", metadata: ["error": "\(error)"])
+                "the journal is full: the client's fids and locks end with this process",
+                metadata: ["error": "\(error)"])
         }
     }
 
@@ -60,7 +61,11 @@ extension NinePSession {
         guard (try? fids.insert(entry, as: fid)) != nil else { return lose(fid, in: attachment) }
         server.tallies.resumedFids.add(1, ordering: .relaxed)
         if moved || path != record.file.path, let record = FidRecord(entry, withHandle: journal.usesHandles) {
-            try? journal.apply([.put(SessionJournal.key(of: fid), record.encoded)])
+            do throws(Errno) { try journal.apply([.put(SessionJournal.key(of: fid), record.encoded)]) } catch
+            {
+                logger.error(
+                    "a new path could not be journaled", metadata: ["fid": "\(fid)", "error": "\(error)"])
+            }
         }
     }
 

@@ -155,10 +155,10 @@ let package = Package(
             name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],
             cSettings: c),
         tests("LinuxSystem", ["TestSupport"]),
-        tests("SharedMemory", []),
+        tests("SharedMemory", ["TestSupport"]),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
-        tests("Virtqueue", ["SharedMemory", "LinuxSystem", "Virtio"]),
+        tests("Virtqueue", ["TestSupport", "SharedMemory", "LinuxSystem", "Virtio"]),
         tests("CopyFile", ["CVOP", "LinuxSystem", system]),
         // A host-backend's guest, by raw bytes; what is in it shows to `@testable import` alone.
         .target(
@@ -180,7 +180,7 @@ let package = Package(
                 "HostTestSupport", "GuestTestSupport", "TestSupport", "VOPHost", "VOPGuest", "CopyFile",
                 "DevicePage", "Links", "SharedMemory", "Virtio", "LinuxSystem", system,
             ], swiftSettings: swift),
-        tests("DevicePage", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
+        tests("DevicePage", ["TestSupport", "CVOP", "LinuxSystem", "SharedMemory", "Virtio"]),
         tests("HostDevices", ["DevicePage", "Virtio", system]),
         tests(
             "vopctl", ["TestSupport", "DevicePage", "LinuxSystem", "ControlTree", "FUSEMount", system],

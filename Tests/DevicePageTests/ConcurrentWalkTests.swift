@@ -2,6 +2,7 @@ import DevicePage
 import LinuxSystem
 import SharedMemory
 import Synchronization
+import TestSupport
 import Testing
 import Virtio
 

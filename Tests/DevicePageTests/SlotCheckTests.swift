@@ -1,5 +1,6 @@
 import DevicePage
 import SharedMemory
+import TestSupport
 import Testing
 import Virtio
 

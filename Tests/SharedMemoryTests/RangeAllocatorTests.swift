@@ -1,10 +1,11 @@
 import SharedMemory
+import TestSupport
 import Testing
 
 @Suite struct RangeAllocatorTests {
     @Test("what is taken never overlaps, is aligned, and all comes back when freed", arguments: 0..<20)
     func model(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let whole: Range<UInt64> = 0x1000..<0x1000 + 1 << 20
         var allocator = RangeAllocator(whole)
         var live: [Range<UInt64>] = []
@@ -53,19 +54,4 @@ import Testing
         #expect(allocator.allocate(byteCount: 4096, alignment: 4096) == 0x1000)
         #expect(allocator.allocate(byteCount: 1, alignment: 1) == nil)
     }
-}
-
-/// A small deterministic generator, so that a failing seed can be run again.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-
-    mutating func below(_ bound: UInt64) -> UInt64 { next() % bound }
 }

@@ -1,5 +1,6 @@
 import Links
 import SharedMemory
+import TestSupport
 import Testing
 import Virtio
 
@@ -8,19 +9,6 @@ import Virtio
 
 /// A guest that writes anything anywhere, at any time: the host neither stops nor leaks, and costs it its devices only.
 @Suite struct HostileGuestTests {
-    /// SplitMix64, so that a failure comes back by its seed.
-    struct Dice: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ mixed >> 31
-        }
-    }
-
     private func hostile() throws -> Bench {
         let bench = try Bench { settings in
             settings.removalLimit = .milliseconds(50)
@@ -41,7 +29,7 @@ import Virtio
         "random bytes all over the page, the rings and the doorbells",
         arguments: 1...40 as ClosedRange<UInt64>)
     func anything(seed: UInt64) throws {
-        var dice = Dice(state: seed)
+        var dice = SeededGenerator(seed: seed)
         let bench = try hostile()
         let window = bench.guest.link.windows(of: .host).placements[0].window
         for _ in 0..<400 {
@@ -64,7 +52,7 @@ import Virtio
 
     @Test("a guest that drives, then breaks things", arguments: 100...130 as ClosedRange<UInt64>)
     func drivesThenBreaks(seed: UInt64) throws {
-        var dice = Dice(state: seed)
+        var dice = SeededGenerator(seed: seed)
         let bench = try hostile()
         try bench.guest.setConfigDoorbell(2)
         for _ in 0..<20 {

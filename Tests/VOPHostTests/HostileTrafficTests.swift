@@ -10,8 +10,6 @@ import Virtio
 /// One device's guest scribbles over all that is that device's, from a thread of its own, while another device of the
 /// same link is in use.
 @Suite struct HostileTrafficTests {
-    private typealias Dice = HostileGuestTests.Dice
-
     /// Writes anything into ring, used ring, and the slot's status, addresses and control block.
     private func scribbler(_ seed: UInt64, _ slot: ScriptedSlot, _ queue: ScriptedQueue) throws -> Meddler {
         let page = try slot.guest.page
@@ -22,7 +20,7 @@ import Virtio
             [slot.offset + 4] + (slot.offset + 16..<slot.offset + 24) + (slot.control..<slot.control + 13)
             + [slot.control + 14]
         return try Meddler { step in
-            var dice = Dice(state: seed &* 0x1_0000_0000 &+ UInt64(step))
+            var dice = SeededGenerator(seed: seed &* 0x1_0000_0000 &+ UInt64(step))
             let value = UInt8(truncatingIfNeeded: dice.next())
             switch dice.next() % 4 {
             case 0: page.store8(value, at: places[Int(dice.next() % UInt64(places.count))])

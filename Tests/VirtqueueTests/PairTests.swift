@@ -2,6 +2,7 @@ import Glibc
 import LinuxSystem
 import SharedMemory
 import Synchronization
+import TestSupport
 import Testing
 import Virtio
 import Virtqueue

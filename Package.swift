@@ -155,7 +155,7 @@ let package = Package(
             name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],
             cSettings: c),
         tests("LinuxSystem", ["TestSupport"]),
-        tests("SharedMemory", ["TestSupport"]),
+        tests("SharedMemory", ["TestSupport", "LinuxSystem", system]),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
         tests("Virtqueue", ["TestSupport", "SharedMemory", "LinuxSystem", "Virtio"]),

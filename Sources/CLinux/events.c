@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,6 +70,11 @@ int clinux_check_sealed_memory(int descriptor, uint64_t size) {
     if ((seals & REQUIRED_SEALS) != REQUIRED_SEALS) return -EPERM;
     if (fstat(descriptor, &status) < 0) return -errno;
     if (!S_ISREG(status.st_mode)) return -EINVAL;
+    // A hole punched into ordinary pages is filled with zeros when it is touched; huge pages come from a pool that may
+    // be empty by then, and that is a SIGBUS.
+    struct statfs place;
+    if (fstatfs(descriptor, &place) < 0) return -errno;
+    if (place.f_type == HUGETLBFS_MAGIC) return -EINVAL;
     return (uint64_t)status.st_size == size ? 0 : -EMSGSIZE;
 }
 

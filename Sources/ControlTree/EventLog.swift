@@ -10,6 +10,7 @@ public final class EventLog: Sendable {
         /// The sequence number of `lines.first`; they count from 1.
         var first: UInt64 = 1
         var followers: [ObjectIdentifier: @Sendable () -> Void] = [:]
+        var repeated = RepeatedCauses()
 
         var next: UInt64 { first + UInt64(lines.count) }
     }
@@ -33,6 +34,15 @@ public final class EventLog: Sendable {
             return Array(state.followers.values)
         }
         for wake in followers { wake() }
+    }
+
+    /// Adds a line about something that others can make happen as often as they like: of one cause sixteen a minute,
+    /// and then one whenever their number has doubled; `details.repeated` says to how many.
+    public func record(_ event: Event, cause: String, at now: ContinuousClock.Instant = .now) {
+        guard let number = state.withLock({ $0.repeated.count(cause, at: now) }) else { return }
+        var event = event
+        if number > RepeatedCauses.toldEach { event.details = ["repeated": "\(number)"] }
+        record(event)
     }
 
     /// The number of the oldest line kept.

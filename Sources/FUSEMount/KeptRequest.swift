@@ -84,9 +84,12 @@ final class ReadRequest: PendingRead {
             return false
         }
         // SAFETY: the pieces are lent for exactly this call, in which the kernel gathers them.
-        return unsafe space.lendGathered(slices) { pieces in
+        let isDelivered = unsafe space.lendGathered(slices) { pieces in
             kept.answer { unsafe $0.reply(header, pieces: pieces) }
         }
+        // Perhaps because the kernel did not reach them.
+        if !isDelivered { space.touch(slices) }
+        return isDelivered
     }
 
     func fail(_ errno: Errno) -> Bool { kept.answer { $0.fail(errno) } }

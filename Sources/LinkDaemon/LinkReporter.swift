@@ -1,4 +1,5 @@
 import ControlTree
+import Links
 public import Logging
 
 /// Where what happens on a link goes: a line in the daemon's log, and an event in the tree's `events` file.
@@ -9,13 +10,16 @@ public struct LinkReporter: Sendable {
 
     /// - Parameters:
     ///   - device: its name; `nil` where the link is meant.
-    ///   - isLogged: false for what was logged a short time ago; the event is recorded all the same.
+    ///   - isLogged: false for what was logged a short time ago; the event is recorded all the same, unless its cause
+    ///     has come many times.
     public func report(
         _ event: String, device: String? = nil, _ message: String = "", level: Logger.Level = .info,
         isLogged: Bool = true
     ) {
         let object = device.map { "links/\(link)/devices/\($0)" } ?? "links/\(link)"
-        events.record(Event(event, object: object, message: message.isEmpty ? nil : message))
+        events.record(
+            Event(event, object: object, message: message.isEmpty ? nil : message),
+            cause: "\(EventCause(event, object, message))")
         guard isLogged else { return }
         log.log(level: level, "\(object): \(event)\(message.isEmpty ? "" : ": \(message)")")
     }

@@ -51,6 +51,8 @@ struct LinkHeader {
         if memory.load64(at: mine + 8) != asked { memory.store64(asked, at: mine + 8) }
     }
 
+    var hasVanished: Bool { memory.hasVanished }
+
     private func store(_ ranges: [MeetingRange], at offset: Int) {
         for (index, range) in ranges.enumerated() {
             memory.store64(range.base, at: offset + 16 * index)

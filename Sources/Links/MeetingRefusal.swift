@@ -38,7 +38,7 @@ struct MeetingRefusal: Error, Equatable {
             switch errno {
             case .notPermitted: "is not sealed against shrinking, growing and sealing"
             case .messageTooLong: "is not of the size announced"
-            case .invalidArgument: "is no memory file"
+            case .invalidArgument: "is no memory file of ordinary pages"
             default: "could not be mapped: \(errno)"
             }
         self.init(.window, "window \(index) \(fault)")

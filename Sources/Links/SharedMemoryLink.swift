@@ -4,8 +4,8 @@ import SystemPackage
 public import Virtio
 
 /// A link between two processes of one machine: each side's memory is a sealed memfd, its doorbells are eventfds, and
-/// a unix socket is where they meet (`abi/include/vop/meeting.h`). The seals make sure that no mapping can lose its
-/// pages, so no access to a window ends in SIGBUS.
+/// a unix socket is where they meet (`abi/include/vop/meeting.h`). The seals make sure that no peer can take pages of a
+/// mapping away. Those that the machine itself loses cost the meeting: it ends, and the next is a fresh one.
 ///
 /// Either side may start first, and either may be killed and started again: the other notices at once, is `waiting`, and
 /// holds the windows of both. When they meet again it hands the other's back, and the meeting is resumed, if both keep a
@@ -27,6 +27,8 @@ public final class SharedMemoryLink: Link {
     /// What is allocated in a meeting that may be resumed, while there is no peer.
     private var kept: (windows: MetWindows, doorbells: DoorbellUse)?
     private var doorbells: DoorbellUse
+    /// Of all windows of this process, as last looked at.
+    private var lossCount = MemoryWindow.lossCount
 
     /// - Throws: `.configuration` for a setting that is out of range, `.system` when there are no descriptors.
     public init(_ side: Side, _ settings: SharedMemorySettings) throws(LinkError) {
@@ -88,7 +90,10 @@ public final class SharedMemoryLink: Link {
     }
 
     public var pollDescriptor: CInt { poller.rawDescriptor }
-    public var nextDeadline: ContinuousClock.Instant? { meeting?.nextDeadline }
+    public var nextDeadline: ContinuousClock.Instant? {
+        guard let meeting else { return nil }
+        return lossCount == MemoryWindow.lossCount ? meeting.nextDeadline : .now
+    }
 
     public func service() throws(LinkError) -> LinkEvents {
         var events = LinkEvents()
@@ -106,6 +111,7 @@ public final class SharedMemoryLink: Link {
             return LinkEvents(peer: .gone(hungUp))
         }
         peer?.header.answerPing()
+        if let loss = takeLoss() { return LinkEvents(peer: .gone(loss)) }
         let progress = try meeting.service(isBusy: peer != nil)
         events.notes = progress.notes
         if let met = progress.met {
@@ -115,6 +121,17 @@ public final class SharedMemoryLink: Link {
             if !met.isResumed { events.notes += writeDown(met.meeting.record) }
         }
         return events
+    }
+
+    /// Pages of this meeting's windows have vanished: it cannot go on, and is not taken up again.
+    private func takeLoss() -> String? {
+        let count = MemoryWindow.lossCount
+        guard count != lossCount else { return nil }
+        lossCount = count
+        let windows = peer?.windows ?? kept?.windows
+        guard peer?.header.hasVanished ?? false || windows?.all.hasVanished ?? false else { return nil }
+        startOver()
+        return "memory of its windows has vanished (SIGBUS)"
     }
 
     // MARK: The peer

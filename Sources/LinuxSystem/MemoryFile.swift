@@ -17,16 +17,16 @@ public struct MemoryFile: ~Copyable, Sendable {
     /// Adopts one received from a peer.
     ///
     /// - Throws: `EPERM` when a seal is missing, `EMSGSIZE` when its size is not the announced one, `EINVAL`
-    ///   when it is no memory file: the peer's fault each time.
+    ///   when it is no memory file, or one of huge pages, which a hole can take away: the peer's fault each time.
     public init(untrusted received: consuming OwnedDescriptor, announced byteCount: Int) throws(Errno) {
         _ = try checked(clinux_check_sealed_memory(received.rawValue, UInt64(byteCount)))
         descriptor = received
         self.byteCount = byteCount
     }
 
-    /// A mapping of the whole file.
+    /// A mapping of the whole file. No seal helps against a page that the machine loses: such a mapping says so.
     public borrowing func map() throws(Errno) -> Mapping {
-        try unsafe Mapping(of: descriptor.rawValue, byteCount: byteCount)
+        try unsafe Mapping(of: descriptor.rawValue, byteCount: byteCount, mayVanish: true)
     }
 
     /// Which file of this machine it is, whoever holds it: no other has the same as long as it lives.

@@ -43,21 +43,14 @@ public struct GuestEvent: Sendable, Hashable {
 
 /// Says which events are worth a line: of one device and one cause, one in an interval.
 struct EventLimiter {
-    private struct Cause: Hashable {
-        let kind: GuestEvent.Kind
-        let device: String?
-        let detail: String
-    }
-
-    private var limiter: CauseLimiter<Cause>
+    private var limiter: CauseLimiter<EventCause>
 
     init(interval: Duration) { limiter = CauseLimiter(interval: interval) }
 
     mutating func event(
         _ kind: GuestEvent.Kind, _ device: String?, _ detail: String, at now: ContinuousClock.Instant
     ) -> GuestEvent {
-        // What a host can vary stands in brackets, and is no cause of its own.
-        let cause = Cause(kind: kind, device: device, detail: String(detail.prefix { $0 != "(" }))
+        let cause = EventCause(kind.rawValue, device, detail)
         let isWorthLogging = !kind.isPeerDriven || limiter.isWorthLogging(cause, at: now)
         return GuestEvent(kind: kind, device: device, detail: detail, isWorthLogging: isWorthLogging)
     }

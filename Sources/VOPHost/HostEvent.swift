@@ -48,21 +48,14 @@ public struct HostEvent: Sendable, Hashable {
 
 /// Says which events are worth a line: of one device and one cause, one in an interval.
 struct EventLimiter {
-    private struct Cause: Hashable {
-        let kind: HostEvent.Kind
-        let device: String?
-        let detail: String
-    }
-
-    private var limiter: CauseLimiter<Cause>
+    private var limiter: CauseLimiter<EventCause>
 
     init(interval: Duration) { limiter = CauseLimiter(interval: interval) }
 
     mutating func event(
         _ kind: HostEvent.Kind, _ device: String?, _ detail: String, at now: ContinuousClock.Instant
     ) -> HostEvent {
-        // What a guest can vary stands in brackets, and is no cause of its own.
-        let cause = Cause(kind: kind, device: device, detail: String(detail.prefix { $0 != "(" }))
+        let cause = EventCause(kind.rawValue, device, detail)
         let isWorthLogging = !kind.isPeerDriven || limiter.isWorthLogging(cause, at: now)
         return HostEvent(kind: kind, device: device, detail: detail, isWorthLogging: isWorthLogging)
     }

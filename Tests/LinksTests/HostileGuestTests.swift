@@ -45,6 +45,9 @@ import Virtio
             testDescription: "an unsealed window", status: .window,
             descriptors: { [try TestDescriptor.unsealed(1 << 20)] + (try TestDescriptor.doorbells(2)) }),
         BadHello(
+            testDescription: "a window of huge pages, which a hole can take away", status: .window,
+            change: { $0[58] = 0x20 }, descriptors: { try TestDescriptor.hugePages(2 << 20) }),
+        BadHello(
             testDescription: "a doorbell where the window is due", status: .window,
             descriptors: { try TestDescriptor.doorbells(3) }),
         BadHello(

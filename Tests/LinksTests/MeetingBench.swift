@@ -100,6 +100,20 @@ enum TestDescriptor {
         return descriptor
     }
 
+    /// A sealed window of huge pages, and two doorbells.
+    static func hugePages(_ byteCount: Int) throws -> [CInt] {
+        typealias Create = @convention(c) (UnsafePointer<CChar>, CUnsignedInt) -> CInt
+        guard let address = unsafe dlsym(nil, "memfd_create") else { throw Errno.noFunction }
+        // SAFETY: memfd_create(2), which the Glibc module does not show, has this type.
+        let create = unsafe unsafeBitCast(address, to: Create.self)
+        let (allowSealing, huge) = (CUnsignedInt(2), CUnsignedInt(4))
+        let descriptor = unsafe create("test", allowSealing | huge)
+        let (addSeals, shrinkGrowSeal) = (CInt(1033), CInt(7))
+        try #require(descriptor >= 0 && ftruncate(descriptor, byteCount) == 0)
+        try #require(fcntl(descriptor, addSeals, shrinkGrowSeal) == 0)
+        return [descriptor] + (try doorbells(2))
+    }
+
     private static let temporaryFile: CInt = 0o20200000
 
     /// A file that no file system keeps in memory: /tmp may be a tmpfs, whose files have seals.

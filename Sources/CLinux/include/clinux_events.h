@@ -24,7 +24,7 @@ int clinux_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int capacit
 /// A memory file of `size` bytes, sealed against shrinking, growing and unsealing.
 int clinux_sealed_memory(const char *name, uint64_t size);
 /// Zero when `descriptor` is a memory file of exactly `size` bytes with those three seals; else -errno
-/// (-EPERM: a seal is missing; -EMSGSIZE: another size; -EINVAL: no memory file).
+/// (-EPERM: a seal is missing; -EMSGSIZE: another size; -EINVAL: no memory file, or one of huge pages).
 int clinux_check_sealed_memory(int descriptor, uint64_t size);
 
 /// A pipe, both ends closed on exec from birth: reading end first.

@@ -54,12 +54,21 @@ if [ "$(id -u)" = 0 ]; then
     mkdir "$work/host/links/ep0/devices/late"
     cat "$work/host/events" | grep '"not-saved"' | grep -q 'No space left' || fail "a full disk was not said"
     cmp "$work/before" "$state/host/ep0/devices"
+    [ -z "$(find "$state" -name '*.new')" ] || fail "half a file was left"
     end_host KILL
     start_host
     expect_all
     [ ! -e "$work/host/links/ep0/devices/late" ] || fail "what was not saved is there"
+    dd if=/dev/zero of="$state/fill" bs=4k 2>/dev/null || true
+    mkdir "$work/host/links/ep0/devices/late"
     rm "$state/fill"
-    echo "a full disk is said, and what was saved stays"
+    echo 42 >"$work/host/links/ep0/devices/late/type"
+    end_host KILL
+    start_host
+    expect_all
+    grep -qx virtio-42 "$work/host/links/ep0/devices/late/type" || fail "with room again not everything was saved"
+    rmdir "$work/host/links/ep0/devices/late"
+    echo "a full disk is said, what was saved stays, and the next change with room saves everything"
 else
     echo "a full disk under the saved state, which only root can arrange" >>"$VOP_LIMITS"
 fi

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# What is asked for without end, what runs out, and who is stopped for a while: the one concerned is told, nothing is
+# lost, everybody else goes on, and so does everything afterwards.
+source "$(dirname "${BASH_SOURCE[0]}")/stack.sh"
+start_stack
+tree=$work/host/links/ep0/devices
+head -c 3M /dev/urandom >"$work/original"
+cp "$work/original" "$export/original"
+
+served() { # AFTER-WHAT: the whole path carries bytes
+    cmp "$work/original" "$mount/original" || fail "after $1: not what was written"
+    timeout 30 cp "$work/original" "$mount/copy" && cmp "$work/original" "$export/copy" || fail "after $1: not served"
+    rm "$mount/copy"
+}
+descriptors() { ls "/proc/${process[$1]}/fd" | wc -l; }
+memory() { awk '/^RssAnon/ { print $2 }' "/proc/${process[$1]}/status"; } # KiB
+served "the start"
+
+echo "1,000 opens of one file"
+before="$(descriptors vophostd) $(descriptors vopguestd)" kept=$(memory vophostd)
+check() { python3 "$root/Tests/System/exhaustion.py" "$@"; }
+check read "$device/state"
+check read "$device/queues/0/vring"
+check follow "$device/queues/0/copy"
+check follow "$work/host/events"
+check read "$work/guest/links/ep0/devices/9p0/state"
+check read "$mount/original"
+after="$(descriptors vophostd) $(descriptors vopguestd)"
+[ "$before" = "$after" ] || fail "descriptors: $before before, $after after"
+[ $(($(memory vophostd) - kept)) -lt 32768 ] || fail "vophostd grew from $kept KiB to $(memory vophostd)"
+served "1,000 opens"
+
+echo "a reader of events that never reads"
+kept=$(memory vophostd)
+check unread "$work/host/events" "$device/tag"
+[ $(($(memory vophostd) - kept)) -lt 32768 ] || fail "vophostd grew from $kept KiB to $(memory vophostd)"
+served "an unread file"
+
+echo "one attribute, several hands"
+mkdir "$tree/staged"
+echo 9p >"$tree/staged/type"
+check halves "$tree/staged/tag"
+check writers "$tree/staged/tag"
+rmdir "$tree/staged"
+
+# No further descriptor, whatever gaps there are, until `give_back`: the first three are always taken.
+take_all() { prlimit --pid "${process[$1]}" --nofile=3:; }
+give_back() { prlimit --pid "${process[$1]}" --nofile=1024:; }
+
+echo "no descriptors left"
+for side in host guest; do
+    take_all "vop${side}d"
+    text=$("${side}_ctl" link add ep1 kind=shm "socket=$work/ep1.sock" 2>&1) && fail "$side: a link without descriptors"
+    grep -qi 'too many open files\|descriptor' <<<"$text" || fail "$side: «$text»"
+    served "vop${side}d without descriptors"
+    give_back "vop${side}d"
+    # What was staged could perhaps not be taken back either.
+    [ ! -e "$work/$side/links/ep1" ] || "${side}_ctl" link del ep1
+    "${side}_ctl" link add ep1 kind=shm "socket=$work/ep1.sock"
+done
+await "a link after all" grep -qx up "$work/guest/links/ep1/state"
+for side in host guest; do "${side}_ctl" link del ep1; done
+
+take_all 9p-server
+! text=$(cat "$mount/original" 2>&1 >/dev/null) || fail "9p-server opened a file without a descriptor"
+grep -q 'Too many open files' <<<"$text" || fail "9p-server without descriptors: «$text»"
+give_back 9p-server
+served "9p-server without descriptors"
+
+echo "stopped for a while"
+for name in vophostd vopguestd 9p-server 9p-mount; do
+    (for n in {1..8}; do cp "$work/original" "$mount/$name-$n" && sync "$mount/$name-$n" || exit; done) 7<&- 8>&- &
+    writer=$!
+    await "the writer" test -e "$mount/$name-1"
+    # Whatever becomes of this script, the stop ends.
+    (kill -STOP "${process[$name]}" && sleep 3; kill -CONT "${process[$name]}") 7<&- 8>&- &
+    stop=$! status=0 side=host
+    [ $name != vopguestd ] || side=guest
+    await "the stop" grep -q '^State:.T' "/proc/${process[$name]}/status"
+    "${side}_ctl" --timeout 1s device show >/dev/null 2>"$work/said" || status=$?
+    case $name in
+        vop*) [ $status = 3 ] || fail "vopctl at a stopped $name: exit status $status: $(cat "$work/said")" ;;
+        *) [ $status = 0 ] || fail "a stopped $name held up vopctl: $(cat "$work/said")" ;;
+    esac
+    wait $stop
+    wait $writer || fail "a write failed while $name was stopped"
+    for n in {1..8}; do cmp "$work/original" "$export/$name-$n" || fail "lost while $name was stopped"; done
+    rm "$mount/$name"-*
+    served "a stopped $name"
+done
+[ "$(grep -c reset "$work/log/9p-server")" = 0 ] || fail "a device was reset"
+echo "told, bounded, and going on: opens, events, writers, descriptors, stops"

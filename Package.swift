@@ -114,7 +114,7 @@ let package = Package(
         library("FUSEMount", ["CFUSE", "ControlTree", "SharedMemory", "LinuxSystem", system]),
 
         // 7 · the commands, what all of them say alike, and what the two daemons share
-        library("Commands", [argumentParser, logging, system]),
+        library("Commands", ["LinuxSystem", argumentParser, logging, system]),
         library(
             "LinkDaemon",
             [

@@ -35,6 +35,18 @@ static int wait_ready(int descriptor, short events, int64_t timeout_ns) {
     }
 }
 
+/// What a lost connection is called: TCP has more names for it, one of which would pass for the caller's own time limit.
+static int name_of(int error) {
+    switch (error) {
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ECONNABORTED: return ECONNRESET;
+    default: return error;
+    }
+}
+
 ssize_t clinux_read_within(int descriptor, void *bytes, size_t capacity, int64_t timeout_ns) {
     for (;;) {
         ssize_t result = recv(descriptor, bytes, capacity, MSG_DONTWAIT);
@@ -45,7 +57,7 @@ ssize_t clinux_read_within(int descriptor, void *bytes, size_t capacity, int64_t
         }
         if (result >= 0) return result;
         if (errno == EINTR) continue;
-        if (errno != EAGAIN) return -errno;
+        if (errno != EAGAIN) return -name_of(errno);
         int ready = wait_ready(descriptor, POLLIN, timeout_ns);
         if (ready < 0) return ready;
     }
@@ -64,7 +76,7 @@ int clinux_write_all(
         }
         if (result < 0) {
             if (errno == EINTR) continue;
-            if (errno != EAGAIN) return -errno;
+            if (errno != EAGAIN) return -name_of(errno);
             int ready = wait_ready(descriptor, POLLOUT, timeout_ns);
             if (ready < 0) return ready;
             continue;

@@ -64,7 +64,7 @@ final class GuestMeeting: Meeting {
     private func connect() throws(MeetingRefusal) {
         do throws(Errno) {
             let socket = MeetingSocket(
-                try UnixSocket.connected(.sequencedPackets, to: settings.socketPath))
+                try Socket.connected(.sequencedPackets, to: settings.socketPath))
             // What lies in the windows was written for one user's host: another's gets none of it.
             if earlier?.isHeld == true, earlier?.peerUser != socket.peerUser { earlier = nil }
             let offered = try OfferedMemory(settings, windows: earlier?.own ?? [])

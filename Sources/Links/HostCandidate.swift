@@ -17,7 +17,7 @@ final class HostCandidate {
     private let user: UInt32?
     private var stage = Stage.silent
 
-    init(_ socket: consuming UnixSocket, token: UInt64, deadline: ContinuousClock.Instant) {
+    init(_ socket: consuming Socket, token: UInt64, deadline: ContinuousClock.Instant) {
         self.socket = MeetingSocket(socket)
         name = self.socket.peerName
         user = self.socket.peerUser

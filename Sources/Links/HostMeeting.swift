@@ -14,7 +14,7 @@ final class HostMeeting: Meeting {
 
     private let settings: SharedMemorySettings
     private let crossing: CrossingCounters
-    private let listener: UnixSocket
+    private let listener: Socket
     private let poller: Poller
     private var candidates: [HostCandidate] = []
     private var nextToken: UInt64 = 1
@@ -32,7 +32,7 @@ final class HostMeeting: Meeting {
         self.crossing = crossing
         do throws(Errno) {
             poller = try Poller()
-            listener = try UnixSocket.listening(
+            listener = try Socket.listening(
                 .sequencedPackets, at: settings.socketPath, mode: settings.socketMode)
             try poller.add(listener.rawDescriptor, .readable, token: Self.listenerToken)
         } catch { throw .system(error, during: "listening on \(settings.socketPath)") }
@@ -48,7 +48,7 @@ final class HostMeeting: Meeting {
 
     func close() {
         candidates = []
-        UnixSocket.remove(at: settings.socketPath)
+        Socket.remove(at: settings.socketPath)
     }
 
     func service(isBusy: Bool) throws(LinkError) -> MeetingProgress {

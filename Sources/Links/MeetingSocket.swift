@@ -3,9 +3,9 @@ import SystemPackage
 
 /// One connection of a meeting. It stays open, silent, for as long as the two are met: its end is the peer's end.
 final class MeetingSocket {
-    private let socket: UnixSocket
+    private let socket: Socket
 
-    init(_ socket: consuming UnixSocket) { self.socket = socket }
+    init(_ socket: consuming Socket) { self.socket = socket }
 
     var rawDescriptor: CInt { socket.rawDescriptor }
 

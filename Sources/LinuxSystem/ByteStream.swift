@@ -12,6 +12,8 @@ public struct ByteStream: ~Copyable, Sendable {
         separateOutput = nil
     }
 
+    public init(over socket: consuming Socket) { self.init(owning: socket.descriptor) }
+
     public init(reading input: consuming OwnedDescriptor, writing output: consuming OwnedDescriptor) {
         self.input = input
         separateOutput = consume output
@@ -19,7 +21,7 @@ public struct ByteStream: ~Copyable, Sendable {
 
     /// Connects to the unix stream socket at `path`.
     public static func connected(to path: String) throws(Errno) -> ByteStream {
-        let connection = try checked(unsafe clinux_unix_connect(UnixSocket.Kind.stream.rawValue, path))
+        let connection = try checked(unsafe clinux_unix_connect(Socket.Kind.stream.rawValue, path))
         return ByteStream(owning: OwnedDescriptor(owning: connection))
     }
 
@@ -31,17 +33,9 @@ public struct ByteStream: ~Copyable, Sendable {
 
     /// A connection inside one process.
     public static func pair() throws(Errno) -> Pair {
-        var ends: (CInt, CInt) = (-1, -1)
-        // SAFETY: the shim writes two integers, and the tuple is two integers.
-        let result = unsafe withUnsafeMutablePointer(to: &ends) { ends in
-            unsafe ends.withMemoryRebound(to: CInt.self, capacity: 2) {
-                unsafe clinux_unix_pair(CLINUX_STREAM, $0)
-            }
-        }
-        _ = try checked(result)
+        let pair = try Socket.pair()
         return Pair(
-            near: ByteStream(owning: OwnedDescriptor(owning: ends.0)),
-            far: ByteStream(owning: OwnedDescriptor(owning: ends.1)))
+            near: ByteStream(owning: pair.near.descriptor), far: ByteStream(owning: pair.far.descriptor))
     }
 
     /// The reading side: readable, or hung up, when the peer did something.

@@ -40,7 +40,7 @@ public final class WatchedProcess: Sendable {
     }
 }
 
-extension UnixSocket {
+extension Socket {
     /// The process that connected; `nil` when the kernel does not tell, as across PID namespaces, or it has ended.
     public borrowing func peerProcess() -> WatchedProcess? {
         guard let peer = try? peerCredentials(), peer.process > 0 else { return nil }

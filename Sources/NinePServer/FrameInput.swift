@@ -22,7 +22,7 @@ struct FrameInput {
 
     /// - Throws: the size a frame states is impossible, or more than `maximumByteCount`; the client's fault.
     mutating func next(
-        from socket: borrowing UnixSocket, maximumByteCount: UInt32
+        from socket: borrowing Socket, maximumByteCount: UInt32
     ) throws(FrameError) -> Progress {
         while true {
             if partialByteCount < partial.count {
@@ -63,7 +63,7 @@ struct FrameInput {
         return nil
     }
 
-    private mutating func fill(from socket: borrowing UnixSocket) -> StreamProgress {
+    private mutating func fill(from socket: borrowing Socket) -> StreamProgress {
         if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: FrameInput.readByteCount) }
         if start > 0 {
             for index in 0..<(end - start) { buffer[index] = buffer[start + index] }

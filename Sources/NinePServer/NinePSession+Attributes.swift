@@ -8,8 +8,10 @@ extension NinePSession {
     func attributes(of fid: Fid) throws(Errno) -> FileAttributes {
         let status = try fids.entry(fid).node().descriptor.status()
         var attributes = FileAttributes(
-            valid: .basic, qid: try server.qids.qid(of: status), mode: status.mode, user: status.user,
-            group: status.group, linkCount: UInt64(status.linkCount), deviceNumber: status.specialDevice,
+            valid: .basic, qid: try server.qids.qid(of: status), mode: status.mode,
+            user: server.accounts.map.clientUser(of: status.user),
+            group: server.accounts.map.clientGroup(of: status.group), linkCount: UInt64(status.linkCount),
+            deviceNumber: status.specialDevice,
             size: status.size, blockSize: UInt64(status.blockSize), blocks: status.blocks)
         attributes.accessTime = FileTime(status.accessed)
         attributes.modificationTime = FileTime(status.modified)
@@ -28,7 +30,7 @@ extension NinePSession {
         try entry.requireChangeable()
         let times = try TimeChanges(change)
         let size = change.valid.contains(.size) ? try change.checkedSize() : nil
-        let owner = try change.checkedOwner()
+        let owner = try change.checkedOwner(server.accounts.map)
         try worker.act(as: entry.attachment.identity)
         if owner.user != nil || owner.group != nil {
             try node.descriptor.changeOwner(user: owner.user, group: owner.group)
@@ -84,12 +86,17 @@ extension AttributeChange {
         return size
     }
 
-    /// The number that means "nobody" must not come to mean "as it was".
-    fileprivate func checkedOwner() throws(Errno) -> (user: UInt32?, group: UInt32?) {
-        let newUser = valid.contains(.user) ? user : nil
-        let newGroup = valid.contains(.group) ? group : nil
-        guard newUser != .max, newGroup != .max else { throw .invalidArgument }
-        return (newUser, newGroup)
+    /// As numbers of this system's. The number that means "nobody" must not come to mean "as it was"; and nothing is given
+    /// to somebody who has no number here.
+    fileprivate func checkedOwner(_ map: IdentityMap) throws(Errno) -> (user: UInt32?, group: UInt32?) {
+        func number(_ asked: UInt32, _ mapped: (UInt32) -> UInt32?) throws(Errno) -> UInt32 {
+            guard asked != .max, let number = mapped(asked) else { throw .invalidArgument }
+            return number
+        }
+        return (
+            valid.contains(.user) ? try number(user, map.serverUser) : nil,
+            valid.contains(.group) ? try number(group, map.serverGroup) : nil
+        )
     }
 }
 

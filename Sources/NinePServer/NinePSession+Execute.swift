@@ -64,7 +64,7 @@ extension NinePSession {
         case .walk(let fid, let newFid, let names): return try walk(fid, to: newFid, names, on: worker)
         case .lopen(let fid, let flags): return try open(fid, flags, on: worker)
         case .lcreate(let fid, let name, let flags, let mode, let group):
-            return try create(in: fid, name, flags, NewFile(mode: mode, group: group), on: worker)
+            return try create(in: fid, name, flags, newFile(mode: mode, group: group), on: worker)
         case .write(let fid, let offset, let data): return try write(fid, at: offset, data, on: worker)
         case .fsync(let fid, let dataOnly):
             try fids.entry(fid).openFile().file.description.sync(dataOnly: dataOnly)

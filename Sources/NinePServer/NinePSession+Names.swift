@@ -8,14 +8,14 @@ extension NinePSession {
         switch request {
         case .symlink(let fid, let name, let target, let group):
             let target = try KernelText(untrusted: target.bytes, maximumByteCount: 4095)
-            let new = NewFile(mode: 0o777, group: group)
+            let new = newFile(mode: 0o777, group: group)
             return .symlink(
                 qid: try make(name, .symbolicLink, in: fid, new, on: worker) {
                     directory, name throws(Errno) in
                     try directory.makeSymbolicLink(name, to: target)
                 })
         case .mkdir(let fid, let name, let mode, let group):
-            let new = NewFile(mode: mode, group: group)
+            let new = newFile(mode: mode, group: group)
             return .mkdir(
                 qid: try make(name, .directory, in: fid, new, on: worker) { directory, name throws(Errno) in
                     try directory.makeDirectory(name, mode: new.permissions)
@@ -24,7 +24,7 @@ extension NinePSession {
             try requireAllowedNode(fid, mode: mode)
             return .mknod(
                 qid: try make(
-                    name, TypeBits(ofNode: mode), in: fid, NewFile(mode: mode, group: group), on: worker
+                    name, TypeBits(ofNode: mode), in: fid, newFile(mode: mode, group: group), on: worker
                 ) {
                     directory, name throws(Errno) in
                     try directory.makeNode(name, mode: mode & 0o177777, major: major, minor: minor)

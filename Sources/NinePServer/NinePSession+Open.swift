@@ -5,7 +5,8 @@ import SystemPackage
 /// What a new file is to be: permission bits already masked by the client, and its group.
 struct NewFile {
     let mode: UInt32
-    let group: UInt32
+    /// `nil` where the client's group has no number here.
+    let group: UInt32?
 
     var permissions: UInt32 { mode & 0o7777 }
 }
@@ -99,25 +100,31 @@ extension NinePSession {
         return (node, OpenFile(description, access: access, isDirectory: false))
     }
 
+    func newFile(mode: UInt32, group: UInt32) -> NewFile {
+        NewFile(mode: mode, group: server.accounts.map.serverGroup(of: group))
+    }
+
     /// Whom a new file belongs to: the fid's user, with the group asked for if that user is in it.
     func owner(of new: NewFile, _ entry: FidEntry) -> UserIdentity {
         let identity = entry.attachment.identity
-        guard new.group != identity.group, identity.isMember(of: new.group) else { return identity }
+        guard let group = new.group, group != identity.group, identity.isMember(of: group) else {
+            return identity
+        }
         let others =
             identity.groups.contains(identity.group) ? identity.groups : identity.groups + [identity.group]
-        return UserIdentity(user: identity.user, group: new.group, groups: others)
+        return UserIdentity(user: identity.user, group: group, groups: others)
     }
 
     /// Where this process cannot become the owner (it is not root's), the group is given afterwards, unless the
     /// directory decides it (set-group-ID) or the mode would suffer.
     func giveGroup(_ new: NewFile, to node: Node, _ entry: FidEntry) throws(Errno) {
         let identity = entry.attachment.identity
-        guard !server.accounts.becomesUsers, new.group != identity.group, identity.isMember(of: new.group),
-            new.permissions & 0o6000 == 0
+        guard let group = new.group, !server.accounts.becomesUsers, group != identity.group,
+            identity.isMember(of: group), new.permissions & 0o6000 == 0
         else { return }
         let status = try node.descriptor.status()
         guard status.group == identity.group else { return }
-        try node.descriptor.changeOwner(user: nil, group: new.group)
+        try node.descriptor.changeOwner(user: nil, group: group)
     }
 }
 

@@ -14,7 +14,7 @@ extension NinePSession {
             if name.isEmpty {
                 try node.descriptor.xattrNames()
             } else {
-                try node.descriptor.xattr(xattrName(name))
+                try seen(node.descriptor.xattr(xattrName(name)), of: name)
             }
         try fids.insert(FidEntry(entry.attachment, .xattrValue(node, value), path: entry.path), as: newFid)
         return .xattrwalk(size: UInt64(value.count))
@@ -38,14 +38,16 @@ extension NinePSession {
     /// Size zero takes the attribute away. A value that did not arrive whole is not applied.
     func apply(_ change: XattrChange, _ entry: FidEntry, on worker: Worker) throws(Errno) {
         let isSet = change.byteCount > 0
-        guard change.value.count == change.byteCount else { throw .invalidArgument }
+        guard change.value.count == change.byteCount, let value = own(change.value, of: change.name) else {
+            throw .invalidArgument
+        }
         let effect = Effect(
             .settingAttribute, [(change.node, record(of: change.node, entry))], names: [change.name.bytes],
-            numbers: [isSet ? 1 : 0, JournalChecksum.of(change.value[...])])
+            numbers: [isSet ? 1 : 0, JournalChecksum.of(value[...])])
         try worker.once(effect) { () throws(Errno) in
             if isSet {
                 try change.node.descriptor.setXattr(
-                    change.name, change.value, flags: CInt(change.flags.rawValue))
+                    change.name, value, flags: CInt(change.flags.rawValue))
             } else {
                 try change.node.descriptor.removeXattr(change.name)
             }
@@ -53,8 +55,24 @@ extension NinePSession {
         server.qids.noteChange(of: change.node)
     }
 
+    /// A value as the client sees it: access lists have users and groups in them.
+    private func seen(_ value: [UInt8], of name: Name) -> [UInt8] {
+        name.bytes.isAccessListName ? server.accounts.map.clientAccessList(of: value) : value
+    }
+
+    /// As it is kept here; `nil` when it names somebody without a number here.
+    private func own(_ value: [UInt8], of name: KernelText) -> [UInt8]? {
+        name.bytes.isAccessListName ? server.accounts.map.serverAccessList(of: value) : value
+    }
+
     private func xattrName(_ name: Name) throws(Errno) -> KernelText {
         guard name.bytes.count <= 255 else { throw .outOfRange }
         return try KernelText(untrusted: name.bytes, maximumByteCount: 255)
+    }
+}
+
+extension [UInt8] {
+    fileprivate var isAccessListName: Bool {
+        elementsEqual("system.posix_acl_access".utf8) || elementsEqual("system.posix_acl_default".utf8)
     }
 }

@@ -20,7 +20,7 @@ final class SocketConnection: ReplySink {
     private static let outputLimit = 4 << 20
 
     let number: UInt64
-    let socket: UnixSocket
+    let socket: Socket
     /// Asks the loop to look at this connection again.
     private let wake: @Sendable (UInt64) -> Void
     private let output = Mutex(Output())
@@ -29,7 +29,7 @@ final class SocketConnection: ReplySink {
     private let dropReason = Mutex<String?>(nil)
     private let requests = Mutex(SocketRequests(nil))
 
-    init(_ number: UInt64, _ socket: consuming UnixSocket, wake: @escaping @Sendable (UInt64) -> Void) {
+    init(_ number: UInt64, _ socket: consuming Socket, wake: @escaping @Sendable (UInt64) -> Void) {
         (self.number, self.wake) = (number, wake)
         self.socket = socket
     }

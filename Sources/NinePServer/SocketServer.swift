@@ -4,8 +4,8 @@ import NineP
 import Synchronization
 public import SystemPackage
 
-/// Serves 9P on a unix socket: one loop that accepts clients and takes their frames; the replies come from the
-/// server's workers. The caller owns the loop: `run` is to be called from a thread of its choice.
+/// Serves 9P on a socket: one loop that accepts clients and takes their frames; the replies come from the server's
+/// workers. The caller owns the loop: `run` is to be called from a thread of its choice.
 public final class SocketServer: Sendable {
     private static let listenerToken: UInt64 = 0
     private static let wakeToken: UInt64 = 1
@@ -14,12 +14,16 @@ public final class SocketServer: Sendable {
     private static let acceptPause = Duration.milliseconds(250)
 
     private let server: NinePServer
-    public let path: String
-    private let listener: UnixSocket
+    /// Where: as its source says.
+    public let name: String
+    private let ownedPath: String?
+    private let knowsPeers: Bool
+    private let listener: Socket?
+    /// The only client there is, until it is served.
+    private let connected: Mutex<Socket?>
     private let poller: Poller
     private let waker: EventCounter
     private let mailbox = Mutex(Mailbox())
-    private let trustsAnyUser: Bool
     private let sessions: SocketSessions
 
     private struct Mailbox {
@@ -37,29 +41,48 @@ public final class SocketServer: Sendable {
 
     private struct Client {
         let connection: SocketConnection
-        let peer: UnixSocket.Credentials
+        /// `nil` where the kernel cannot say.
+        let peer: Socket.Credentials?
         var session: NinePSession?
         var input = FrameInput()
         var hasHungUp = false
     }
 
     /// - Parameters:
-    ///   - mode: who may connect, as permission bits of the socket's file.
     ///   - trustsAnyUser: whether each client may speak for any user. Otherwise only root and this process's own
-    ///     user may; everybody else only for themselves.
+    ///     user may; everybody else only for themselves, and who they are nobody can say for nobody.
     ///   - journals: where sessions are kept for a successor of this process, for `grace` after it has begun.
-    /// - Throws: `EADDRINUSE` when somebody listens at `path` already.
     public init(
-        _ server: NinePServer, at path: String, mode: UInt32 = 0o600, trustsAnyUser: Bool = false,
+        _ server: NinePServer, _ source: consuming ClientSource, trustsAnyUser: Bool = false,
         journals: JournalDirectory? = nil, grace: Duration = .seconds(60)
     ) throws(Errno) {
-        (self.server, self.path, self.trustsAnyUser) = (server, path, trustsAnyUser)
+        (self.server, name, ownedPath, knowsPeers) = (
+            server, source.name, source.ownedPath, source.knowsPeers
+        )
         poller = try Poller()
         waker = try EventCounter()
-        sessions = SocketSessions(server, path, trustsAnyUser: trustsAnyUser, journals, grace: grace)
-        listener = try UnixSocket.listening(.stream, at: path, mode: mode, backlog: 128)
-        try poller.add(listener.rawDescriptor, .readable, token: SocketServer.listenerToken)
+        sessions = SocketSessions(
+            server, ownedPath ?? name, trustsAnyUser: trustsAnyUser, journals, grace: grace)
+        switch source.kind {
+        case .listening:
+            listener = consume source.socket
+            connected = Mutex(nil)
+        case .connected:
+            listener = nil
+            connected = Mutex(consume source.socket)
+        }
+        try watchListener(.readable, isNew: true)
         try poller.add(waker.rawDescriptor, .readable, token: SocketServer.wakeToken)
+    }
+
+    private func watchListener(_ events: PollEvents, isNew: Bool = false) throws(Errno) {
+        switch listener {
+        case .some(let listener) where isNew:
+            try poller.add(listener.rawDescriptor, events, token: SocketServer.listenerToken)
+        case .some(let listener):
+            try poller.modify(listener.rawDescriptor, events, token: SocketServer.listenerToken)
+        case nil: return
+        }
     }
 
     /// Ends `run`. From any thread, at any time.
@@ -68,7 +91,11 @@ public final class SocketServer: Sendable {
         waker.signal()
     }
 
-    /// Serves until `stop`; then every client is hung up on and the socket's file is gone.
+    /// Takes the socket's file away: by `run` at its end, else by who made this and does not run it.
+    public func withdraw() { if let ownedPath { Socket.remove(at: ownedPath) } }
+
+    /// Serves until `stop`, or until its only client has hung up; then every client is hung up on and the socket's
+    /// file is gone.
     ///
     /// - Throws: the errno of waiting, which no client can cause.
     public func run() throws(Errno) {
@@ -77,10 +104,15 @@ public final class SocketServer: Sendable {
         /// Those with perhaps more to read, after everybody had a turn.
         var due: Set<UInt64> = []
         defer {
-            UnixSocket.remove(at: path)
+            withdraw()
             for client in clients.values { end(client, "the server stops", isKept: true) }
         }
-        while true {
+        if let only = connected.withLock({ $0.take() }) {
+            door.lastNumber += 1
+            clients[door.lastNumber] = try welcome(only, door.lastNumber)
+            due.insert(door.lastNumber)
+        }
+        while listener != nil || !clients.isEmpty {
             let pause = [door.opensAgain.map { $0 - .now }, sessions.endOverdue()].compactMap(\.self).min()
             for event in try poller.wait(for: due.isEmpty ? pause : .zero) {
                 switch event.token {
@@ -129,9 +161,16 @@ public final class SocketServer: Sendable {
         }
     }
 
+    private func nextClient() throws(Errno) -> Socket? {
+        switch listener {
+        case .some(let listener): try listener.accept()
+        case nil: nil
+        }
+    }
+
     private func acceptAll(_ clients: inout [UInt64: Client], _ door: inout Door) throws(Errno) {
         do throws(Errno) {
-            while let socket = try listener.accept() {
+            while let socket = try nextClient() {
                 guard clients.count < SocketServer.maximumConnectionCount else {
                     server.logger.warning("client refused: there are \(clients.count) already")
                     continue
@@ -146,18 +185,19 @@ public final class SocketServer: Sendable {
             }
             door.isKnownShut = true
             door.opensAgain = .now + SocketServer.acceptPause
-            try poller.modify(listener.rawDescriptor, [], token: SocketServer.listenerToken)
+            try watchListener([])
         }
     }
 
     private func reopen(_ door: inout Door) throws(Errno) {
         guard let time = door.opensAgain, time <= .now else { return }
         door.opensAgain = nil
-        try poller.modify(listener.rawDescriptor, .readable, token: SocketServer.listenerToken)
+        try watchListener(.readable)
     }
 
-    private func welcome(_ socket: consuming UnixSocket, _ number: UInt64) throws(Errno) -> Client {
-        let peer = try socket.peerCredentials()
+    private func welcome(_ socket: consuming Socket, _ number: UInt64) throws(Errno) -> Client {
+        let peer = knowsPeers ? try socket.peerCredentials() : nil
+        let place = TCPPlace.of(socket, peer: true)
         let connection = SocketConnection(number, socket) { [weak self] number in self?.wake(number) }
         // Edges: told once that there is something, the loop reads until there is nothing.
         try poller.add(
@@ -165,7 +205,11 @@ public final class SocketServer: Sendable {
             token: number)
         server.logger.info(
             "client connected",
-            metadata: ["client": "\(number)", "process": "\(peer.process)", "user": "\(peer.user)"])
+            metadata: [
+                "client": "\(number)", "process": "\(peer.map { String($0.process) } ?? "unknown")",
+                "user": "\(peer.map { String($0.user) } ?? "unknown")",
+                "place": "\(place?.description ?? name)",
+            ])
         return Client(connection: connection, peer: peer)
     }
 

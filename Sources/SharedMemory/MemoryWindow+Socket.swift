@@ -6,7 +6,7 @@ public import SystemPackage
 extension MemoryWindow {
     /// Reads from `socket` what is there, at most `byteCount` bytes, into the window at `offset`.
     public func fill(
-        at offset: Int, byteCount: Int, from socket: borrowing UnixSocket
+        at offset: Int, byteCount: Int, from socket: borrowing Socket
     ) throws(Errno) -> StreamProgress {
         do throws(Errno) {
             // SAFETY: `lend` checks the range; the memory does not outlive the call.
@@ -18,7 +18,7 @@ extension MemoryWindow {
 
     /// Writes to `socket` what goes now of `prefix` and then of `byteCount` bytes at `offset`.
     public func send(
-        _ prefix: ArraySlice<UInt8>, thenAt offset: Int, byteCount: Int, to socket: borrowing UnixSocket
+        _ prefix: ArraySlice<UInt8>, thenAt offset: Int, byteCount: Int, to socket: borrowing Socket
     ) throws(Errno) -> StreamProgress {
         do throws(Errno) {
             // SAFETY: as above.

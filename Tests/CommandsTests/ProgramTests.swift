@@ -33,7 +33,7 @@ struct ProgramTests {
 
     @Test(
         "what is missing is said where every option is known",
-        arguments: [("9p-mount", [], "<socket>"), ("9p-mount", ["s"], "<mountpoint>")])
+        arguments: [("9p-mount", [], "<server>"), ("9p-mount", ["s"], "<mountpoint>")])
     func missing(program: String, arguments: [String], name: String) throws {
         let (ending, output) = try BuiltProgram.run(program, arguments)
         #expect(ending == .exited(1) && output.contains("Missing expected argument '\(name)'"), "\(output)")
@@ -42,7 +42,7 @@ struct ProgramTests {
     @Test(
         "a value that is not allowed is refused in one line that says what is",
         arguments: [
-            ("9p-server", ["--listen", "tcp:1"], "give unix:PATH"),
+            ("9p-server", ["--listen", "udp:1"], "give unix:PATH"),
             ("9p-server", ["--listen", "unix:"], "give unix:PATH"),
             ("9p-server", ["--socket-mode", "9"], "0 to 0777"),
             ("9p-server", ["--workers", "x"], "1 to 1024"),

@@ -16,7 +16,7 @@ extension FuzzTarget {
 
     private static func tryHost(_ input: inout FuzzInput) {
         let host = MeetingHost.shared
-        guard let peer = try? UnixSocket.connected(.sequencedPackets, to: host.path) else {
+        guard let peer = try? Socket.connected(.sequencedPackets, to: host.path) else {
             fatalError("does not hold: a host goes on listening")
         }
         say(&input, to: peer, host.link)
@@ -27,7 +27,7 @@ extension FuzzTarget {
     private static func tryGuest(_ input: inout FuzzInput) {
         let path = MeetingHost.directory + "/guest"
         unsafe _ = unlink(path)
-        guard let listener = try? UnixSocket.listening(.sequencedPackets, at: path),
+        guard let listener = try? Socket.listening(.sequencedPackets, at: path),
             let link = try? SharedMemoryLink(.guest, MeetingHost.settings(path))
         else { fatalError("no socket to try") }
         try? link.start()
@@ -39,8 +39,7 @@ extension FuzzTarget {
     }
 
     /// Says it all, and hangs up.
-    private static func say(_ input: inout FuzzInput, to peer: consuming UnixSocket, _ link: SharedMemoryLink)
-    {
+    private static func say(_ input: inout FuzzInput, to peer: consuming Socket, _ link: SharedMemoryLink) {
         var count = 0
         while !input.isEmpty, count < 8 {
             let kinds = input.number16()

@@ -238,7 +238,7 @@ final class BothSides {
 
     func connect() throws -> PlainClient {
         let client = PlainClient(
-            try UnixSocket.connected(.stream, to: directory + "/share.sock"))
+            try Socket.connected(.stream, to: directory + "/share.sock"))
         let version = Request.version(maximumMessageSize: 65536, version: Protocol9P.version)
         #expect(
             try ask(client, version, tag: .none)
@@ -263,10 +263,10 @@ final class BothSides {
 }
 
 final class PlainClient {
-    let socket: UnixSocket
+    let socket: Socket
     private var received: [UInt8] = []
 
-    init(_ socket: consuming UnixSocket) { self.socket = socket }
+    init(_ socket: consuming Socket) { self.socket = socket }
 
     func nextFrame() throws -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 1 << 17)

@@ -141,18 +141,18 @@ final class NinePBench {
     }
 
     func connect() throws -> NinePTestClient {
-        NinePTestClient(try UnixSocket.connected(.stream, to: socketPath), self)
+        NinePTestClient(try Socket.connected(.stream, to: socketPath), self)
     }
 }
 
 /// A 9P client by hand, on the driver's socket.
 final class NinePTestClient {
-    let socket: UnixSocket
+    let socket: Socket
     private unowned let bench: NinePBench
     private(set) var received: [UInt8] = []
     private(set) var isHungUp = false
 
-    init(_ socket: consuming UnixSocket, _ bench: NinePBench) {
+    init(_ socket: consuming Socket, _ bench: NinePBench) {
         self.socket = socket
         self.bench = bench
     }

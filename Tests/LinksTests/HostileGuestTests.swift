@@ -164,7 +164,7 @@ import Virtio
         private let sockets: [MeetingSocket]
         init(_ count: Int, at path: String) throws {
             sockets = try (0..<count).map { _ in
-                MeetingSocket(try UnixSocket.connected(.sequencedPackets, to: path))
+                MeetingSocket(try Socket.connected(.sequencedPackets, to: path))
             }
         }
     }

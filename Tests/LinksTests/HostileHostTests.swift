@@ -88,7 +88,7 @@ import Virtio
         let guest = try place.link(.guest)
         let bench = MeetingBench(guest)
         do {
-            let listener = try UnixSocket.listening(.sequencedPackets, at: place.path, mode: 0o600)
+            let listener = try Socket.listening(.sequencedPackets, at: place.path, mode: 0o600)
             try guest.start()
             let peer = try accepted(listener, bench)
             let answer = try welcome(try hello(peer))
@@ -111,7 +111,7 @@ import Virtio
         let guest = try place.link(.guest, limit: .milliseconds(50))
         let bench = MeetingBench(guest)
         do {
-            let listener = try UnixSocket.listening(.sequencedPackets, at: place.path, mode: 0o600)
+            let listener = try Socket.listening(.sequencedPackets, at: place.path, mode: 0o600)
             try guest.start()
             if silence == .accepts {
                 let peer = try accepted(listener, bench)
@@ -132,7 +132,7 @@ import Virtio
         let place = try MeetingPlace()
         let guest = try place.link(.guest)
         let bench = MeetingBench(guest)
-        let listener = try UnixSocket.listening(.sequencedPackets, at: place.path, mode: 0o600)
+        let listener = try Socket.listening(.sequencedPackets, at: place.path, mode: 0o600)
         try guest.start()
         let peer = try accepted(listener, bench)
         let answer = try welcome(try hello(peer))
@@ -166,7 +166,7 @@ import Virtio
         let header: MemoryWindow
     }
 
-    private func accepted(_ listener: borrowing UnixSocket, _ bench: MeetingBench) throws -> ScriptedPeer {
+    private func accepted(_ listener: borrowing Socket, _ bench: MeetingBench) throws -> ScriptedPeer {
         let limit = ContinuousClock.Instant.now + HangGuard.limit
         while .now < limit {
             var turns = 0

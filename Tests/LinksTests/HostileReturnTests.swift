@@ -114,7 +114,7 @@ import Virtio
         let handedBack = try attempt.window?() ?? (try TestDescriptor.window(1 << 20))
         defer { TestDescriptor.close([hostWindow, handedBack]) }
         do {
-            let listener = try UnixSocket.listening(.sequencedPackets, at: pair.place.path, mode: 0o600)
+            let listener = try Socket.listening(.sequencedPackets, at: pair.place.path, mode: 0o600)
             try pair.remake(.guest)
             let bench = MeetingBench(pair[.guest])
             let peer = try ScriptedPeer.accepted(listener, bench)
@@ -227,7 +227,7 @@ final class ScriptedGuestMeeting {
 
 extension ScriptedPeer {
     /// Whoever connects next, while the links of `bench` run.
-    static func accepted(_ listener: borrowing UnixSocket, _ bench: MeetingBench) throws -> ScriptedPeer {
+    static func accepted(_ listener: borrowing Socket, _ bench: MeetingBench) throws -> ScriptedPeer {
         for _ in 0..<1000 {
             var turns = 0
             try bench.run {

@@ -76,10 +76,10 @@ final class MeetingBench {
 
 /// A peer made by hand: says what a test tells it to.
 struct ScriptedPeer: ~Copyable {
-    let socket: UnixSocket
+    let socket: Socket
 
     static func connected(to path: String) throws -> ScriptedPeer {
-        ScriptedPeer(socket: try UnixSocket.connected(.sequencedPackets, to: path))
+        ScriptedPeer(socket: try Socket.connected(.sequencedPackets, to: path))
     }
 
     borrowing func next() throws -> (bytes: [UInt8], descriptors: [CInt])? {

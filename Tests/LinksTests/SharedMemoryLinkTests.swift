@@ -89,7 +89,7 @@ import Virtio
     @Test("a socket file left by a killed host does not stop the next")
     func staleSocket() throws {
         let place = try MeetingPlace()
-        do { _ = try UnixSocket.listening(.sequencedPackets, at: place.path, mode: 0o600) }
+        do { _ = try Socket.listening(.sequencedPackets, at: place.path, mode: 0o600) }
         #expect(unsafe access(place.path, F_OK) == 0)
         let host = try place.link(.host)
         let guest = try place.link(.guest)

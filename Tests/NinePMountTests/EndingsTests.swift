@@ -126,7 +126,7 @@ import Testing
     @Test("a server that says nothing: exit 3")
     func silence() throws {
         let path = directory.base + "/silent"
-        let listener = try UnixSocket.listening(.stream, at: path)
+        let listener = try Socket.listening(.stream, at: path)
         try expect(try directory.start(socket: path), code: 3, "did not answer")
         _ = consume listener
     }
@@ -136,9 +136,9 @@ import Testing
         arguments: [SIGTERM, SIGINT])
     func signalBeforeTheAnswer(number: CInt) throws {
         let path = directory.base + "/silent"
-        let listener = try UnixSocket.listening(.stream, at: path)
+        let listener = try Socket.listening(.stream, at: path)
         let mount = try directory.start(socket: path)
-        var connection: UnixSocket?
+        var connection: Socket?
         try eventually("9p-mount's connection") {
             guard let accepted = try listener.accept() else { return false }
             connection = consume accepted

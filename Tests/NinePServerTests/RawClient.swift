@@ -8,14 +8,20 @@ import Testing
 /// A client that sends exactly the frames it is told to, and waits no longer than the hang guard for anything.
 /// One thread may send while another receives.
 final class RawClient: @unchecked Sendable {
-    private let stream: ByteStream
+    private var stream: ByteStream?
     private var buffer: [UInt8] = []
 
-    init(to path: String) throws { stream = try ByteStream.connected(to: path) }
+    init(over stream: consuming ByteStream) { self.stream = consume stream }
+    convenience init(to path: String) throws { self.init(over: try ByteStream.connected(to: path)) }
+    convenience init(to place: TCPPlace) throws {
+        self.init(over: ByteStream(over: try place.connected(within: HangGuard.limit)))
+    }
 
-    func hangUp() { stream.shutDown() }
+    func hangUp() { stream?.shutDown() }
+    /// Pipes end only so.
+    func close() { stream = nil }
 
-    func send(bytes: [UInt8]) throws { try stream.write(bytes, within: HangGuard.limit) }
+    func send(bytes: [UInt8]) throws { try stream?.write(bytes, within: HangGuard.limit) }
     func send(_ request: Request, tag: UInt16) throws {
         try send(bytes: request.encoded(tag: NineP.Tag(rawValue: tag)))
     }
@@ -38,7 +44,7 @@ final class RawClient: @unchecked Sendable {
     private func readSome() throws -> ArraySlice<UInt8>? {
         var part = [UInt8](repeating: 0, count: 1 << 16)
         do throws(Errno) {
-            let count = try stream.read(into: &part, from: 0, within: HangGuard.limit)
+            let count = try stream?.read(into: &part, from: 0, within: HangGuard.limit) ?? 0
             return count > 0 ? part[..<count] : nil
         } catch {
             guard error == .connectionReset else { throw error }

@@ -16,9 +16,19 @@ final class ServerBench {
 
     var tree: TestDirectory { TestDirectory(existing: top.path + "/tree") }
     var socketPath: String { top.path + "/socket" }
+    /// Where it is served instead, if it is.
+    private let place: TCPPlace?
 
-    init(
+    convenience init(
         policy: Export.Policy = .init(), options: ServerOptions = .init(), squash: Accounts.Squash = .none
+    ) throws {
+        try self.init(nil, policy: policy, options: options, accounts: Accounts(squash: squash))
+    }
+
+    /// - Parameter source: `nil` for a unix socket of its own.
+    init(
+        _ source: consuming ClientSource?, policy: Export.Policy = .init(), options: ServerOptions = .init(),
+        accounts: Accounts, trustsAnyUser: Bool = false
     ) throws {
         top = try TestDirectory()
         try top.makeDirectory("tree")
@@ -26,8 +36,16 @@ final class ServerBench {
         logger.logLevel = .error
         server = try NinePServer(
             exports: [Export(name: "tree", path: top.path + "/tree", policy: policy)],
-            accounts: Accounts(squash: squash), options: options, logger: logger)
-        let sockets = try SocketServer(server, at: top.path + "/socket")
+            accounts: accounts, options: options, logger: logger)
+        let path = top.path + "/socket"
+        let sockets = try SocketServer(
+            server, try source ?? .unix(path), trustsAnyUser: trustsAnyUser)
+        if sockets.name.hasPrefix("tcp:") {
+            let address = TCPAddress(String(sockets.name.dropFirst(4)), standardPort: 1)
+            place = try address.flatMap { try TCPPlace.all(of: $0).first }
+        } else {
+            place = nil
+        }
         self.sockets = sockets
         loop = try Thread("9p-test-loop") { try? sockets.run() }
     }
@@ -41,7 +59,7 @@ final class ServerBench {
 
     /// A client that has agreed a version.
     func client(messageSize: UInt32 = 65536) throws -> RawClient {
-        let client = try RawClient(to: socketPath)
+        let client = try place.map { try RawClient(to: $0) } ?? RawClient(to: socketPath)
         let reply = try client.call(
             .version(maximumMessageSize: messageSize, version: Protocol9P.version), tag: .none)
         #expect(reply == .version(maximumMessageSize: messageSize, version: Protocol9P.version))

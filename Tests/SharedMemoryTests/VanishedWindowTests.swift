@@ -73,7 +73,7 @@ import Testing
             let window = try file.map(mayVanish: true)
             var ends: [CInt] = [-1, -1]
             precondition(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
-            let one = UnixSocket(owning: OwnedDescriptor(owning: ends[0]))
+            let one = Socket(owning: OwnedDescriptor(owning: ends[0]))
             file.truncate()
             do throws(Errno) {
                 _ = try window.send([], thenAt: 4096, byteCount: 4096, to: one)

@@ -48,7 +48,8 @@ struct MountCommand: ParsableCommand {
         commandName: "9p-mount",
         abstract: "Mount the tree of a 9P2000.L server through FUSE.",
         discussion: """
-            SOCKET is the server's unix socket, MOUNTPOINT a directory. The mount is coherent: other clients' changes are seen \
+            SERVER is the path of the server's unix socket, tcp:HOST[:PORT] (port 564 by default), or fd:IN[,OUT], descriptors that \
+            are open. MOUNTPOINT is a directory. The mount is coherent: other clients' changes are seen \
             at once. It ends with SIGTERM, SIGINT or SIGHUP, with fusermount3 -u MOUNTPOINT, or when the server has hung up \
             and does not come back.
 
@@ -97,7 +98,9 @@ struct MountCommand: ParsableCommand {
     @Flag(help: .private)
     var sayErrno = false
 
-    @Argument(help: "The 9P server's unix socket.")
+    @Argument(
+        help: ArgumentHelp(
+            "The 9P server: a unix socket's path, tcp:HOST[:PORT], fd:IN[,OUT].", valueName: "server"))
     var socket: String
 
     @Argument(help: "The directory to mount on.")
@@ -115,20 +118,35 @@ struct MountCommand: ParsableCommand {
         }
     }
 
-    private var settings: MountSettings {
+    /// A text without a beginning of its own is a path.
+    private func address() throws -> ServerAddress {
+        switch try ServerAddress(socket) {
+        case nil: return .unix(path: AbsolutePath.joined(socket))
+        case .unix(let path): return .unix(path: AbsolutePath.joined(path))
+        case .descriptors where mode == .detached:
+            throw ValidationError("a detached process has no descriptors of this one's; use --foreground")
+        case .some(let address): return address
+        }
+    }
+
+    private func settings() throws -> MountSettings {
+        let address = try address()
+        let place = if case .unix(let path) = address { path } else { address.description }
         var settings = MountSettings(
-            socket: AbsolutePath.joined(socket), mountPoint: AbsolutePath.of(mountpoint),
+            address: address, socket: place, mountPoint: AbsolutePath.of(mountpoint),
             readyLine: "mounted \(socket) at \(mountpoint)")
         settings.treeName = aname
         settings.user = user.map { UserIdentity($0) } ?? .number(ProcessOwner.user)
         (settings.maximumMessageSize, settings.isReadOnly) = (msize, readOnly)
         settings.reconnectLimit = .seconds(Int64(reconnect))
+        // Nobody connects those again.
+        if case .descriptors = address { settings.reconnectLimit = .zero }
         settings.tree = RemoteTree.Settings(caching: cache, allowsOthers: allowOther)
         return settings
     }
 
     private func serve(_ report: Report) throws {
-        let settings = settings
+        let settings = try settings()
         MountServing.becomeFlusher()
         // Whoever reads what we print may go before us.
         ThisProcess.outlivesBrokenPipes()
@@ -157,7 +175,7 @@ struct MountCommand: ParsableCommand {
                 ["--report-descriptor", "\(DetachedProcess.reportDescriptor)"] + arguments)
         } catch { throw MountFailure(.local, "no process could be started: \(error)") }
         if let failure = Report.failure(in: try read(report)) { throw failure }
-        Report.write(settings.readyLine, to: 1)
+        Report.write(try settings().readyLine, to: 1)
     }
 
     private func read(_ report: consuming OwnedDescriptor) throws -> String {

@@ -24,6 +24,11 @@ struct MountFailure: Error {
     /// Connecting to `socket`, or meeting who listens there.
     init(meeting error: SessionError, at socket: String) {
         switch error {
+        case .ended(.system(.timedOut)):
+            self.init(
+                .timedOut,
+                "nobody answered at \(socket): is that machine up, and does a firewall let one through?",
+                errno: .timedOut)
         case .ended(.system(let errno)):
             self.init(.local, Self.sentence(connecting: errno, to: socket), errno: errno)
         case .refused(let errno): self.init(.refused, Self.sentence(refused: errno, by: socket), errno: errno)
@@ -46,6 +51,7 @@ struct MountFailure: Error {
         case .connectionRefused: "nobody listens on \(socket): start the 9P server"
         case .permissionDenied:
             "\(socket) may not be opened by this user: its owner, group and mode say who may"
+        case .badFileDescriptor: "\(socket): no such descriptor is open; start this program with it"
         default: "\(socket) cannot be connected to: \(errno)"
         }
     }

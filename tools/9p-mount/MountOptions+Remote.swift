@@ -1,3 +1,4 @@
+import Commands
 import FUSEMount
 
 extension MountOptions {
@@ -13,6 +14,8 @@ extension MountOptions {
 
 /// Everything the command line says.
 struct MountSettings: Sendable {
+    var address: ServerAddress
+    /// As messages, and the list of mounts, name it: a path, or as the command line says it.
     var socket: String
     var mountPoint: String
     /// Printed when it is mounted, with the paths as they were given.

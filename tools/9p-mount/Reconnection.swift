@@ -16,7 +16,7 @@ struct Reconnection {
         case hopeless(String)
     }
 
-    let socket: String
+    let place: ServerPlace
     let session: Session
     let attachment: Session.Attachment
     /// What it led to at first.
@@ -28,19 +28,17 @@ struct Reconnection {
     func attempt(within limit: Duration) -> Outcome {
         do throws(SessionError) {
             let isResumed = try session.resume(
-                over: try connect(), proving: attachment.fid, leadsTo: root, within: limit)
+                over: try place.connect(within: limit), proving: attachment.fid, leadsTo: root, within: limit)
             return isResumed ? .resumed : try begin(within: limit)
         } catch { return outcome(of: error) }
     }
 
     private func begin(within limit: Duration) throws(SessionError) -> Outcome {
-        let qid = try session.renew(over: try connect(), attaching: attachment, within: limit)
+        let qid = try session.renew(
+            over: try place.connect(within: limit), attaching: attachment,
+            within: limit)
         guard qid.path == root.path else { return .hopeless("another tree is served there now") }
         return .renewed
-    }
-
-    private func connect() throws(SessionError) -> ByteStream {
-        do { return try ByteStream.connected(to: socket) } catch { throw .ended(.system(error)) }
     }
 
     private func outcome(of error: SessionError) -> Outcome {

@@ -39,7 +39,7 @@ final class RunningMount {
         session = met.session
         let root = RemoteFid(owning: met.attachment.fid, of: session, FidCache(), epoch: nil)
         reconnection = Reconnection(
-            socket: settings.socket, session: session, attachment: met.attachment, root: met.root)
+            place: met.place, session: session, attachment: met.attachment, root: met.root)
         tree = RemoteTree(session, root: root, settings.tree, lockClient: RunningMount.lockClient())
         let options = MountOptions(settings, transferByteCount: RemoteTree.transferByteCount(session))
         do { fuse = try FUSESession(tree, at: settings.mountPoint, options) } catch {

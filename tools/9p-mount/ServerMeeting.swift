@@ -8,6 +8,7 @@ import SystemPackage
 /// keep a signal waiting.
 final class ServerMeeting: Sendable {
     struct Met: Sendable {
+        let place: ServerPlace
         let session: Session
         let attachment: Session.Attachment
         let root: Qid
@@ -33,10 +34,11 @@ final class ServerMeeting: Sendable {
 
     private func run(_ settings: MountSettings) {
         let result = Result { () throws(MountFailure) in
-            let session = try ServerMeeting.meet(settings)
+            let place = try ServerPlace(settings.address)
+            let session = try ServerMeeting.meet(place, settings)
             let attachment = ServerMeeting.attachment(session, settings)
             let root = try ServerMeeting.attach(session, attachment, settings)
-            return Met(session: session, attachment: attachment, root: root)
+            return Met(place: place, session: session, attachment: attachment, root: root)
         }
         outcome.withLock { $0 = result }
         isOver.signal()
@@ -54,10 +56,13 @@ final class ServerMeeting: Sendable {
         }
     }
 
-    private static func meet(_ settings: MountSettings) throws(MountFailure) -> Session {
+    private static func meet(
+        _ place: ServerPlace, _ settings: MountSettings
+    ) throws(MountFailure) -> Session {
         do {
             return try Session(
-                connectingTo: settings.socket, maximumMessageSize: settings.maximumMessageSize,
+                over: place.connect(within: Session.Limits().meeting),
+                maximumMessageSize: settings.maximumMessageSize,
                 isResumable: settings.reconnectLimit > .zero)
         } catch { throw MountFailure(meeting: error, at: settings.socket) }
     }

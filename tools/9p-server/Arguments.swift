@@ -57,18 +57,6 @@ struct ExportArgument: ExpressibleByArgument {
     }
 }
 
-/// `unix:PATH`
-struct ListenArgument {
-    let path: String
-
-    init(_ argument: String) throws(ValidationError) {
-        guard argument.hasPrefix("unix:"), argument.count > 5 else {
-            throw ValidationError("clients connect to unix sockets only; give unix:PATH")
-        }
-        path = String(argument.dropFirst(5))
-    }
-}
-
 struct OctalArgument {
     let value: UInt32
 
@@ -95,6 +83,32 @@ struct SquashArgument: ExpressibleByArgument {
 
     static var allValueStrings: [String] { Accounts.Squash.allCases.map(\.rawValue) }
     var defaultValueDescription: String { value.rawValue }
+}
+
+/// `[u:|g:|b:]CLIENT:SERVER:COUNT`, as mount(8) has it for idmapped mounts; without a letter both users and groups.
+struct IdentityMapArgument: ExpressibleByArgument {
+    let isForUsers: Bool
+    let isForGroups: Bool
+    let range: IdentityMap.Range
+
+    init?(argument: String) {
+        var words = argument.split(separator: ":", omittingEmptySubsequences: false)
+        let kind = words.count == 4 ? words.removeFirst() : "b"
+        let numbers = words.compactMap { UInt32($0) }
+        guard ["u", "g", "b"].contains(kind), words.count == 3, numbers.count == 3,
+            let range = IdentityMap.Range(client: numbers[0], server: numbers[1], count: numbers[2])
+        else { return nil }
+        (isForUsers, isForGroups, self.range) = (kind != "g", kind != "u", range)
+    }
+}
+
+extension IdentityMap {
+    /// - Returns: `nil` when two ranges overlap.
+    init?(_ arguments: [IdentityMapArgument]) {
+        self.init(
+            users: arguments.filter(\.isForUsers).map(\.range),
+            groups: arguments.filter(\.isForGroups).map(\.range))
+    }
 }
 
 struct LogLevelArgument: ExpressibleByArgument {

@@ -24,8 +24,13 @@ struct ServeCommand: ParsableCommand {
     var exports: [ExportArgument] = []
 
     @Option(
-        help: ArgumentHelp("Where clients connect.", valueName: "unix:PATH"), transform: ListenArgument.init)
-    var listen: ListenArgument?
+        help: ArgumentHelp(
+            "Where clients connect: unix:PATH, tcp:HOST[:PORT]; or come from: fd:IN[,OUT], systemd.",
+            valueName: "WHERE"), transform: ListenArgument.init)
+    var listen: [ListenArgument] = []
+
+    @Flag(help: "Listen on TCP addresses that other machines reach, too.")
+    var allowNetwork = false
 
     @Option(
         name: .customLong("copy-file"),
@@ -49,6 +54,19 @@ struct ServeCommand: ParsableCommand {
             "The user to squash to, by number (default: 65534 for root, else the server's own).",
             valueName: "UID"), transform: WholeNumber(in: 0...UInt32.max - 1).callAsFunction)
     var squashUser: UInt32?
+
+    @Option(
+        help: ArgumentHelp(
+            "The group to squash to, by number (default: the squash user's).", valueName: "GID"),
+        transform: WholeNumber(in: 0...UInt32.max - 1).callAsFunction)
+    var squashGroup: UInt32?
+
+    @Option(
+        name: .customLong("idmap"),
+        help: ArgumentHelp(
+            "Which of the clients' users and groups are which of this system's, by ranges; others are nobody.",
+            valueName: "[u:|g:]CLIENT:SERVER:COUNT"))
+    var identityMaps: [IdentityMapArgument] = []
 
     @Option(
         help: ArgumentHelp(
@@ -87,8 +105,10 @@ struct ServeCommand: ParsableCommand {
         guard !exports.isEmpty else {
             throw ValidationError("nothing to serve; name a directory with --export PATH")
         }
-        guard listen != nil || !copyFiles.isEmpty else {
-            throw ValidationError("nowhere to serve; give --listen unix:PATH or --copy-file PATH")
+        guard !listen.isEmpty || !copyFiles.isEmpty else {
+            throw ValidationError(
+                "nowhere to serve; give --listen unix:PATH (tcp:HOST:PORT, fd:IN,OUT, systemd) or --copy-file PATH"
+            )
         }
         var names: Set<String> = []
         for export in exports where !names.insert(export.name).inserted {
@@ -110,48 +130,53 @@ struct ServeCommand: ParsableCommand {
                 server, path: path, patience: .seconds(patience),
                 journal: try journals.map { try journal(of: path, in: $0, server) }, logger: logger)
         }
-        let ending = Ending(carrierCount: copyFiles.count + (listen == nil ? 0 : 1))
+        let sockets = try socketServers(server, journals)
+        let ending = Ending(carrierCount: carriers.count + sockets.count)
         _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending, server) }
-        let sockets = try listen.map { try listening($0.path, server, journals) }
-        let loop = try sockets.map { try ServeCommand.start($0, server, ending) }
-        for carrier in carriers { try ServeCommand.start(carrier, server, ending) }
+        // What is a client's own shall not be told it.
+        let told: FileDescriptor =
+            listen.contains(where: \.isStandardOutput) ? .standardError : .standardOutput
+        let loops = try sockets.map { try ServeCommand.start($0, server, ending, telling: told) }
+        for carrier in carriers { try ServeCommand.start(carrier, server, ending, telling: told) }
         // Whoever waits in a copy file is ended with the process; its chains go back to the queue.
         defer {
-            sockets?.stop()
-            loop?.join()
+            for socket in sockets { socket.stop() }
+            for loop in loops { loop.join() }
             server.shutDown()
             logger.info("ended", metadata: ["tallies": "\(server.tallies.text)"])
         }
         try ending.wait()
     }
 
-    private static func start(_ sockets: SocketServer, _ server: NinePServer, _ ending: Ending) throws
-        -> Thread
-    {
-        announce(server, on: "unix:\(sockets.path)")
+    private static func start(
+        _ sockets: SocketServer, _ server: NinePServer, _ ending: Ending, telling told: FileDescriptor
+    ) throws -> Thread {
+        announce(server, on: sockets.name, to: told)
         return try Thread("9p-socket") {
             do throws(Errno) {
                 try sockets.run()
                 ending.carrierEnded()
             } catch {
-                ending.carrierEnded(Failure("--listen unix:\(sockets.path): \(error)"))
+                ending.carrierEnded(Failure("--listen \(sockets.name): \(error)"))
             }
         }
     }
 
-    private static func start(_ carrier: QueueCarrier, _ server: NinePServer, _ ending: Ending) throws {
+    private static func start(
+        _ carrier: QueueCarrier, _ server: NinePServer, _ ending: Ending, telling told: FileDescriptor
+    ) throws {
         _ = try Thread("9p-queue") {
             do throws(Failure) {
-                try carrier.run { announce(server, on: carrier.path) }
+                try carrier.run { announce(server, on: carrier.path, to: told) }
                 ending.carrierEnded()
             } catch { ending.carrierEnded(error) }
         }
     }
 
-    private static func announce(_ server: NinePServer, on carrier: String) {
+    private static func announce(_ server: NinePServer, on carrier: String, to told: FileDescriptor) {
         for export in server.exports {
             let name = export.name == export.path ? "" : "\(export.name)="
-            Main.say("serving \(name)\(export.path) on \(carrier)", on: .standardOutput)
+            Main.say("serving \(name)\(export.path) on \(carrier)", on: told)
         }
     }
 
@@ -211,31 +236,38 @@ struct ServeCommand: ParsableCommand {
     }
 
     private func makeAccounts() throws -> Accounts {
+        guard let map = IdentityMap(identityMaps) else {
+            throw Failure("--idmap: two ranges overlap; each number may have one, on either side")
+        }
         do throws(Errno) {
-            return try Accounts(squash: squash.value, squashUser: squashUser)
+            return try Accounts(
+                squash: squash.value, squashUser: squashUser, squashGroup: squashGroup, map: map)
         } catch {
-            throw Failure("--squash-user: \(error); only root can act as somebody else")
+            throw Failure("--squash-user, --squash-group: \(error); only root can act as somebody else")
         }
     }
 
-    private func listening(
-        _ path: String, _ server: NinePServer, _ journals: JournalDirectory?
-    ) throws -> SocketServer {
-        do throws(Errno) {
-            return try SocketServer(
-                server, at: path, mode: socketMode.value, trustsAnyUser: trustClients, journals: journals,
-                grace: .seconds(patience))
-        } catch {
-            let advice =
-                switch error {
-                case .addressInUse:
-                    "somebody listens there, or it is no socket; stop that server or name another path"
-                case .noSuchFileOrDirectory: "its directory does not exist; make it or name another path"
-                case .fileNameTooLong: "at most 107 bytes are allowed; name a shorter path"
-                default: "name a path where you may create a socket"
+    private func socketServers(
+        _ server: NinePServer, _ journals: JournalDirectory?
+    ) throws -> [SocketServer] {
+        let listening = Listening(
+            socketMode: socketMode.value, allowsNetwork: allowNetwork,
+            takesStrangers: trustClients || squash.value == .all)
+        var servers: [SocketServer] = []
+        do {
+            for argument in listen {
+                try listening.open(argument) { source in
+                    servers.append(
+                        try SocketServer(
+                            server, source, trustsAnyUser: trustClients, journals: journals,
+                            grace: .seconds(patience)))
                 }
-            throw Failure("--listen unix:\(path): \(error); \(advice)")
+            }
+        } catch {
+            for server in servers { server.withdraw() }
+            throw error
         }
+        return servers
     }
 
     private static func watch(_ signals: SignalDescriptor, _ ending: Ending, _ server: NinePServer) {

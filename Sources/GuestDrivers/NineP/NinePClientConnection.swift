@@ -29,7 +29,7 @@ final class NinePClientConnection {
     /// Small requests come in one read; of a large one this much is copied, and the rest is not.
     static let stagingByteCount = 8192
 
-    let socket: UnixSocket
+    let socket: Socket
     /// Private bytes: `staged[start..<end]` are read and not yet used.
     var staged = [UInt8](repeating: 0, count: NinePClientConnection.stagingByteCount)
     var start = 0
@@ -48,7 +48,7 @@ final class NinePClientConnection {
     /// A request found no room: what is readable now has to wait for replies.
     var isStalled = false
 
-    init(_ socket: consuming UnixSocket, messageSize: UInt32) {
+    init(_ socket: consuming Socket, messageSize: UInt32) {
         peer = socket.peerProcess()
         self.socket = socket
         self.messageSize = messageSize

@@ -43,7 +43,7 @@ extension NinePDriver {
         return true
     }
 
-    private func welcome(_ socket: consuming UnixSocket) {
+    private func welcome(_ socket: consuming Socket) {
         let descriptor = socket.rawDescriptor
         do throws(Errno) {
             switch phase {

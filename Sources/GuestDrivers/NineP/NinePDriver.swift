@@ -46,7 +46,7 @@ final class NinePDriver: GuestDriver {
     let tag: MountTag
     let queue: GuestQueue
     let poller: Poller
-    let listener: UnixSocket
+    let listener: Socket
     /// The most a session can have: what queue, window and copy file carry.
     let messageSizeMaximum: UInt32
 
@@ -90,7 +90,7 @@ final class NinePDriver: GuestDriver {
         messageSizeMaximum = max(UInt32(carried), Protocol9P.minimumMessageSize)
         do throws(Errno) {
             poller = try Poller()
-            listener = try UnixSocket.listening(.stream, at: socketPath, mode: settings.mode)
+            listener = try Socket.listening(.stream, at: socketPath, mode: settings.mode)
             try poller.add(listener.rawDescriptor, .readable, token: Self.listenerToken)
         } catch { throw .system(error, during: "listening on \(socketPath)") }
     }
@@ -134,7 +134,7 @@ final class NinePDriver: GuestDriver {
         refused = []
         if isListening { unwatch(listener.rawDescriptor) }
         isListening = false
-        UnixSocket.remove(at: socketPath)
+        Socket.remove(at: socketPath)
     }
 
     var outputs: [DriverOutput] {

@@ -6,14 +6,14 @@ import SystemPackage
 final class RefusedClient {
     let token: UInt64
     let deadline: ContinuousClock.Instant
-    let socket: UnixSocket
+    let socket: Socket
     private var bytes = [UInt8](repeating: 0, count: 8192)
     private var count = 0
 
     /// EBUSY
     private static let busy: UInt32 = 16
 
-    init(_ socket: consuming UnixSocket, token: UInt64, deadline: ContinuousClock.Instant) {
+    init(_ socket: consuming Socket, token: UInt64, deadline: ContinuousClock.Instant) {
         self.socket = socket
         self.token = token
         self.deadline = deadline

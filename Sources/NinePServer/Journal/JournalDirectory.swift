@@ -47,7 +47,11 @@ public struct JournalDirectory: Sendable {
 extension NinePServer {
     /// Of all that a session's records rely on: which exports there are and who is who.
     var configurationSum: UInt64 {
-        var text = "\(accounts.squash.rawValue) \(accounts.squashIdentity.user) \(accounts.ofProcess.user)"
+        var text = "\(accounts.squash.rawValue) \(accounts.squashIdentity.user) \(accounts.ofProcess.user) "
+        text += "\(accounts.squashIdentity.group)"
+        for (kind, ranges) in [("u", accounts.map.users), ("g", accounts.map.groups)] {
+            for range in ranges { text += " \(kind):\(range.client):\(range.server):\(range.count)" }
+        }
         for export in exports {
             let policy = export.policy
             text += "\n\(export.name)=\(export.path) \(policy.isReadOnly) \(policy.crossesMounts) "

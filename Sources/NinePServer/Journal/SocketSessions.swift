@@ -42,17 +42,22 @@ final class SocketSessions: Sendable {
         state = Mutex(State(kept: kept))
     }
 
-    private static func trust(_ user: UInt32, _ server: NinePServer, _ trustsAnyUser: Bool) -> Accounts.Trust
-    {
-        let isTrusted = trustsAnyUser || user == 0 || user == server.accounts.ofProcess.user
-        return isTrusted ? .anyUser : .only(user: user)
+    /// - Parameter user: who the client is; `nil` when nobody can say.
+    private static func trust(
+        _ user: UInt32?, _ server: NinePServer, _ trustsAnyUser: Bool
+    ) -> Accounts.Trust {
+        if trustsAnyUser { return .anyUser }
+        guard let user else { return .nobody }
+        return user == 0 || user == server.accounts.ofProcess.user ? .anyUser : .only(user: user)
     }
 
     /// - Returns: `nil` when there is no room for its journal.
     func session(
-        beginningWith frame: [UInt8], from peer: UnixSocket.Credentials, _ sink: any ReplySink
+        beginningWith frame: [UInt8], from peer: Socket.Credentials?, _ sink: any ReplySink
     ) -> NinePSession? {
-        let mark = ProcessMark(peer.process)
+        guard let peer, let mark = ProcessMark(peer.process) else {
+            return newSession(from: peer, nil, to: sink)
+        }
         let mine = state.withLock { state in
             let mine = state.kept.filter { $0.client == mark && $0.session.clientUser == peer.user }
             state.kept.removeAll { kept in mine.contains { $0 === kept } }
@@ -69,7 +74,7 @@ final class SocketSessions: Sendable {
     }
 
     private func newSession(
-        from peer: UnixSocket.Credentials, _ mark: ProcessMark?, to sink: any ReplySink
+        from peer: Socket.Credentials?, _ mark: ProcessMark?, to sink: any ReplySink
     ) -> NinePSession? {
         let number = state.withLock { state in
             state.count += 1
@@ -90,8 +95,8 @@ final class SocketSessions: Sendable {
         }
         return NinePSession(
             of: server, to: sink, label: "\(number)",
-            trust: SocketSessions.trust(peer.user, server, trustsAnyUser), journal: journal, client: mark,
-            clientUser: peer.user)
+            trust: SocketSessions.trust(peer?.user, server, trustsAnyUser), journal: journal, client: mark,
+            clientUser: peer?.user ?? .max)
     }
 
     /// Ends sessions whose clients are gone, or have had their time.

@@ -23,7 +23,7 @@ public enum StreamProgress: Sendable {
 }
 
 /// A stream socket as bytes, without waiting.
-extension UnixSocket {
+extension Socket {
     /// Reads into `bytes` from `start` on, as far as there is storage.
     public borrowing func read(into bytes: inout [UInt8], from start: Int) throws(Errno) -> StreamProgress {
         precondition(start >= 0 && start < bytes.count, "there must be room to read into")

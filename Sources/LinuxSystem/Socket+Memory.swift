@@ -2,7 +2,7 @@ import CLinux
 public import SystemPackage
 
 /// A stream socket and memory that is lent to the kernel for one call.
-extension UnixSocket {
+extension Socket {
     /// Reads what is there into `memory`, without waiting.
     ///
     /// - Precondition: `memory` is not empty.

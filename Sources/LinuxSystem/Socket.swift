@@ -2,8 +2,9 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A unix socket, close-on-exec and non-blocking from birth.
-public struct UnixSocket: ~Copyable, Sendable {
+/// A socket of streams or packets, close-on-exec and non-blocking from birth.
+@frozen
+public struct Socket: ~Copyable, Sendable {
     public enum Kind: CInt, Sendable {
         case stream = 1
         case sequencedPackets = 5
@@ -23,23 +24,45 @@ public struct UnixSocket: ~Copyable, Sendable {
     /// Binds and listens at `path`. A socket file that nobody listens on any more is removed first; one that
     /// answers is `EADDRINUSE`.
     public static func listening(_ kind: Kind, at path: String, backlog: CInt = 16) throws(Errno)
-        -> UnixSocket
+        -> Socket
     {
         removeIfNobodyListens(kind, at: path)
-        return UnixSocket(
+        return Socket(
             owning: OwnedDescriptor(
                 owning: try checked(unsafe clinux_unix_listen(kind.rawValue, path, backlog))))
     }
 
-    public static func connected(_ kind: Kind, to path: String) throws(Errno) -> UnixSocket {
-        UnixSocket(
+    public static func connected(_ kind: Kind, to path: String) throws(Errno) -> Socket {
+        Socket(
             owning: OwnedDescriptor(owning: try checked(unsafe clinux_unix_connect(kind.rawValue, path))))
     }
 
+    /// Both ends of one connection.
+    @frozen
+    public struct Pair: ~Copyable {
+        public let near: Socket
+        public let far: Socket
+    }
+
+    /// A stream inside one process.
+    public static func pair() throws(Errno) -> Pair {
+        var ends: (CInt, CInt) = (-1, -1)
+        // SAFETY: the shim writes two integers, and the tuple is two integers.
+        let result = unsafe withUnsafeMutablePointer(to: &ends) { ends in
+            unsafe ends.withMemoryRebound(to: CInt.self, capacity: 2) {
+                unsafe clinux_unix_pair(CLINUX_STREAM, $0)
+            }
+        }
+        _ = try checked(result)
+        return Pair(
+            near: Socket(owning: OwnedDescriptor(owning: ends.0)),
+            far: Socket(owning: OwnedDescriptor(owning: ends.1)))
+    }
+
     /// The next waiting peer, `nil` when there is none.
-    public borrowing func accept() throws(Errno) -> UnixSocket? {
+    public borrowing func accept() throws(Errno) -> Socket? {
         do {
-            return UnixSocket(owning: OwnedDescriptor(owning: try checked(clinux_accept(rawDescriptor))))
+            return Socket(owning: OwnedDescriptor(owning: try checked(clinux_accept(rawDescriptor))))
         } catch {
             guard error != .wouldBlock, error != .connectionAbort, error != .interrupted else { return nil }
             throw error

@@ -3,15 +3,15 @@ import Glibc
 public import SystemPackage
 
 /// A socket file whose permissions say who may connect.
-extension UnixSocket {
+extension Socket {
     /// As `listening(_:at:backlog:)`; the file has `mode` (0600, say) from the moment it exists.
     ///
     /// - Throws: `EADDRINUSE` when somebody listens there, and what `bind` and `chmod` say.
     public static func listening(
         _ kind: Kind, at path: String, mode: UInt32, backlog: CInt = 16
-    ) throws(Errno) -> UnixSocket {
+    ) throws(Errno) -> Socket {
         removeIfNobodyListens(kind, at: path)
-        return UnixSocket(
+        return Socket(
             owning: OwnedDescriptor(
                 owning: try checked(unsafe clinux_unix_listen_as(kind.rawValue, path, backlog, mode))))
     }

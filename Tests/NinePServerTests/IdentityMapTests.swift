@@ -116,7 +116,7 @@ struct IdentityMapTests {
         for (fid, user, owner) in [(UInt32(0), UInt32(0), UInt32(65534)), (1, 1000, 65534), (2, 1, 5001)] {
             try client.attach(fid, as: user)
             try client.must(
-                .lcreate(fid: fid.fid, name: "by\(user)", flags: .readWrite, mode: 0o644, group: 0))
+                .lcreate(fid: fid.fid, name: Name("by\(user)"), flags: .readWrite, mode: 0o644, group: 0))
             #expect(try bench.tree.status("by\(user)").user == owner)
         }
     }

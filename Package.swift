@@ -88,7 +88,8 @@ let package = Package(
         tests(
             "VOPGuest",
             [
-                "GuestTestSupport", "Links", "DevicePage", "Virtqueue", "SharedMemory", "Virtio",
+                "GuestTestSupport", "TestSupport", "Links", "DevicePage", "Virtqueue", "SharedMemory",
+                "Virtio",
                 "LinuxSystem",
                 system,
             ]),
@@ -146,7 +147,8 @@ let package = Package(
         tool(
             "vop-bench",
             [
-                "BenchFloor", "VOPGuest", "Links", "Virtqueue", "SharedMemory", "Virtio", "NineP",
+                "BenchFloor", "VOPGuest", "DevicePage", "Links", "Virtqueue", "SharedMemory", "Virtio",
+                "NineP",
                 "LinuxSystem",
             ]),
 

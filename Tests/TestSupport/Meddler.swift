@@ -2,7 +2,7 @@ import LinuxSystem
 import Synchronization
 
 /// A peer on a thread of its own: does its step over and over, until it is stopped.
-final class Meddler {
+public final class Meddler {
     private final class Shared: Sendable {
         let isDone = Atomic(false)
         let steps = Atomic(0)
@@ -13,7 +13,7 @@ final class Meddler {
     private var isStopped = false
 
     /// - Parameter step: told how often it was called before.
-    init(_ step: @escaping @Sendable (Int) -> Void) throws {
+    public init(_ step: @escaping @Sendable (Int) -> Void) throws {
         let shared = Shared()
         self.shared = shared
         thread = try Thread("meddler") {
@@ -32,9 +32,9 @@ final class Meddler {
     /// Steps done.
     ///
     /// ORDER: acquire; pairs with the store above.
-    var steps: Int { shared.steps.load(ordering: .acquiring) }
+    public var steps: Int { shared.steps.load(ordering: .acquiring) }
 
-    func stop() {
+    public func stop() {
         guard !isStopped else { return }
         isStopped = true
         shared.isDone.store(true, ordering: .relaxed)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -52,12 +54,24 @@ int clinux_sever(int descriptor) {
     return outcome;
 }
 
-/// Reads `descriptor` to its end, keeps what fits, and ends the string where its last line ends.
-static void read_text(int descriptor, char *text, size_t capacity) {
+/// Milliseconds on a clock that nobody sets.
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/// Reads `descriptor` to its end, or until `deadline`, keeps what fits, and ends the string where its last line ends.
+static void read_text(int descriptor, int64_t deadline, char *text, size_t capacity) {
     size_t filled = 0;
     char spill[256];
     for (;;) {
         bool full = filled + 1 >= capacity;
+        struct pollfd watched = {.fd = descriptor, .events = POLLIN};
+        int64_t left = deadline - now_ms();
+        int ready = left <= 0 ? 0 : poll(&watched, 1, (int)left);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) break;
         ssize_t count = read(descriptor, full ? spill : text + filled, full ? sizeof spill : capacity - 1 - filled);
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) break;
@@ -80,8 +94,32 @@ static char **environment_with(char *variable) {
     return copy;
 }
 
-/// Runs the helper to its end; `channel` (or -1) stays open in it. 0, or -errno (-EIO: it ran and failed).
-static int run_helper(char *const arguments[], int channel, char *text, size_t capacity) {
+/// Waits for `child` until `deadline`; one that has not ended by then is killed. 0, or -errno (-EIO: it failed).
+static int reap(pid_t child, int64_t deadline) {
+    int status = 0;
+    bool is_late = false;
+    for (;;) {
+        pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended < 0 && errno != EINTR) return -errno;
+        if (ended == child) break;
+        if (now_ms() >= deadline) {
+            // One that the kernel does not let go of stays behind: better than waiting for it for ever.
+            if (is_late) return -ETIMEDOUT;
+            is_late = true;
+            kill(child, SIGKILL);
+            deadline = now_ms() + 1000;
+        }
+        // It has closed its end of the pipe already, or is late: this is not the usual wait.
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    if (is_late) return -ETIMEDOUT;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+/// Runs the helper to its end, for `limit_ms` at most; `channel` (or -1) stays open in it. 0, or -errno (-EIO: it ran
+/// and failed; -ETIMEDOUT: it was killed).
+static int run_helper(char *const arguments[], int channel, int limit_ms, char *text, size_t capacity) {
+    int64_t deadline = now_ms() + limit_ms;
     int pipe_ends[2];
     if (pipe2(pipe_ends, O_CLOEXEC) < 0) return -errno;
     char variable[32];
@@ -106,21 +144,16 @@ static int run_helper(char *const arguments[], int channel, char *text, size_t c
     posix_spawn_file_actions_destroy(&actions);
     free(environment);
     close(pipe_ends[1]);
-    if (error == 0) read_text(pipe_ends[0], text, capacity);
+    if (error == 0) read_text(pipe_ends[0], deadline, text, capacity);
     close(pipe_ends[0]);
-    if (error != 0) return -error;
-
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return -errno;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+    return error == 0 ? reap(child, deadline) : -error;
 }
 
-int clinux_fusermount(const char *target, const char *options, char *text, size_t capacity) {
+int clinux_fusermount(const char *target, const char *options, int limit_ms, char *text, size_t capacity) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
     char *arguments[] = {"fusermount3", "-o", (char *)options, "--", (char *)target, NULL};
-    int outcome = run_helper(arguments, pair[1], text, capacity);
+    int outcome = run_helper(arguments, pair[1], limit_ms, text, capacity);
     close(pair[1]);
     if (outcome == 0) {
         int received = -1;
@@ -134,7 +167,7 @@ int clinux_fusermount(const char *target, const char *options, char *text, size_
     return outcome;
 }
 
-int clinux_fusermount_detach(const char *target, char *text, size_t capacity) {
+int clinux_fusermount_detach(const char *target, int limit_ms, char *text, size_t capacity) {
     char *arguments[] = {"fusermount3", "-u", "-z", "--", (char *)target, NULL};
-    return run_helper(arguments, -1, text, capacity);
+    return run_helper(arguments, -1, limit_ms, text, capacity);
 }

@@ -21,6 +21,10 @@ enum Mounting {
             return try FUSEDevice.mountThroughHelper(at: path, options: options.helperOptions)
         } catch {
             if error.errno == .noSuchFileOrDirectory { throw .helperMissing }
+            if error.errno == .timedOut {
+                throw .notPermitted(
+                    path, reason: "fusermount3 did not end within \(FUSEDevice.helperLimit) and was killed")
+            }
             throw .notPermitted(path, reason: error.text.isEmpty ? "fusermount3: \(error.errno)" : error.text)
         }
     }
@@ -30,6 +34,7 @@ enum Mounting {
     static func unmount(_ path: String, device: CInt) {
         let hasEnded = FUSEDevice.hasEnded(device)
         FUSEDevice.sever(device)
+        // A caller that must know detaches by itself first, and hears why it fails.
         if !hasEnded { try? FUSEDevice.detach(path) }
     }
 

@@ -3,9 +3,12 @@ public import SystemPackage
 
 /// The door to /dev/fuse and to the two ways of mounting what is behind it.
 public enum FUSEDevice {
+    /// How long the helper may take: it asks the kernel, and the file system the mount point lies in.
+    public static let helperLimit = Duration.seconds(30)
+
     /// A helper's failure: the errno and what it printed.
     public struct HelperFailure: Error {
-        /// `EIO`: it ran and refused; `ENOENT`: it is not installed.
+        /// `EIO`: it ran and refused; `ENOENT`: it is not installed; `ETIMEDOUT`: it did not end in time, and was killed.
         public let errno: Errno
         public let text: String
     }
@@ -23,11 +26,11 @@ public enum FUSEDevice {
     }
 
     /// Mounts through the setuid helper, which passes the open device back.
-    public static func mountThroughHelper(at target: String, options: String) throws(HelperFailure)
-        -> OwnedDescriptor
-    {
+    public static func mountThroughHelper(
+        at target: String, options: String, within limit: Duration = helperLimit
+    ) throws(HelperFailure) -> OwnedDescriptor {
         let (result, text) = unsafe withText { buffer, capacity in
-            unsafe clinux_fusermount(target, options, buffer, capacity)
+            unsafe clinux_fusermount(target, options, milliseconds(limit), buffer, capacity)
         }
         guard result >= 0 else { throw HelperFailure(errno: Errno(rawValue: -result), text: text) }
         return OwnedDescriptor(owning: result)
@@ -40,10 +43,14 @@ public enum FUSEDevice {
         } catch {
             guard error == .notPermitted else { throw error }
             let (result, _) = unsafe withText { buffer, capacity in
-                unsafe clinux_fusermount_detach(target, buffer, capacity)
+                unsafe clinux_fusermount_detach(target, milliseconds(helperLimit), buffer, capacity)
             }
             _ = try checked(result)
         }
+    }
+
+    private static func milliseconds(_ limit: Duration) -> CInt {
+        CInt(clamping: limit.nanoseconds / 1_000_000)
     }
 
     /// True when the mount behind the device is gone already.

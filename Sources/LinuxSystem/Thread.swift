@@ -3,7 +3,8 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A POSIX thread that runs one body. Loops own theirs for as long as they live; whoever starts one joins it.
+/// A POSIX thread that runs one body. Loops own theirs for as long as they live; whoever wants to know its end joins it, and
+/// one that nobody joins takes its stack with it when it ends.
 public final class Thread: @unchecked Sendable {
     private final class Body {
         let name: String
@@ -12,6 +13,7 @@ public final class Thread: @unchecked Sendable {
     }
 
     private let handle: pthread_t
+    private let isJoined = Atomic(false)
 
     /// Starts `body` on a new thread; `name` (15 bytes at most are kept) shows in /proc and debuggers.
     public init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
@@ -34,6 +36,23 @@ public final class Thread: @unchecked Sendable {
         self.handle = handle
     }
 
+    /// Nothing happens on the calling thread for so long; signals do not cut it short.
+    public static func pause(for time: Duration) {
+        let end = ContinuousClock.now + time
+        while case let left = (end - .now).components, left.seconds >= 0, left.attoseconds > 0 {
+            var rest = timespec(
+                tv_sec: Int(left.seconds), tv_nsec: Int(left.attoseconds / 1_000_000_000 + 1))
+            // SAFETY: this call's own variable, read by it.
+            _ = unsafe nanosleep(&rest, nil)
+        }
+    }
+
     /// Waits until the body has returned. Once, by whoever started it.
-    public func join() { _ = pthread_join(handle, nil) }
+    public func join() {
+        let wasJoined = isJoined.exchange(true, ordering: .relaxed)
+        precondition(!wasJoined, "a thread is joined once")
+        _ = pthread_join(handle, nil)
+    }
+
+    deinit { if !isJoined.load(ordering: .relaxed) { _ = pthread_detach(handle) } }
 }

@@ -97,6 +97,28 @@ struct MountingTests {
 
     /// Where only root may open /dev/fuse, a private mount namespace gives an ordinary user a node of its own, and the
     /// tests, which may lie in a directory that user cannot enter.
+    @Test("a fusermount3 that does not end is killed after its limit, and said to be late")
+    func helperThatHangs() async throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(
+            Array("#!/bin/sh\necho busy >&2\necho $$ >\"$4\"\nexec sleep 1000\n".utf8), to: "fusermount3")
+        try #require(unsafe chmod(directory.file("fusermount3"), 0o755) == 0)
+        // In a process of its own, whose PATH has that one alone.
+        await #expect(processExitsWith: .exitCode(0)) { [path = directory.path as String] in
+            unsafe setenv("PATH", "\(path):/usr/bin:/bin", 1)
+            do throws(FUSEDevice.HelperFailure) {
+                _ = try FUSEDevice.mountThroughHelper(
+                    at: path + "/helper", options: "rw", within: .milliseconds(500))
+                exit(1)
+            } catch {
+                exit(error.errno == .timedOut && error.text == "busy" ? 0 : 2)
+            }
+        }
+        let text = String(decoding: try WholeFile.contents(of: directory.file("helper")), as: UTF8.self)
+        let helper = try #require(pid_t(text.dropLast()))
+        #expect(kill(helper, 0) == -1 && errno == ESRCH, "it is gone")
+    }
+
     private static let asOrdinaryUser = """
         mount -t tmpfs none /mnt && mknod -m 666 /mnt/fuse c 10 229 && mount --bind /mnt/fuse /dev/fuse &&
         mkdir /mnt/tests && mount --bind "$(dirname "$1")" /mnt/tests && program=/mnt/tests/$(basename "$1") && shift &&

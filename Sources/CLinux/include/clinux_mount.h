@@ -27,9 +27,9 @@ int clinux_fuse_has_ended(int descriptor);
 int clinux_sever(int descriptor);
 
 /// Runs `fusermount3 -o options -- target` and answers the /dev/fuse descriptor it passes back. What it said on
-/// standard error comes back in `text`, as a string.
-int clinux_fusermount(const char *target, const char *options, char *text, size_t capacity);
-/// Runs `fusermount3 -u -z -- target`.
-int clinux_fusermount_detach(const char *target, char *text, size_t capacity);
+/// standard error comes back in `text`, as a string. -ETIMEDOUT: it did not end within `limit_ms`, and was killed.
+int clinux_fusermount(const char *target, const char *options, int limit_ms, char *text, size_t capacity);
+/// Runs `fusermount3 -u -z -- target`, likewise.
+int clinux_fusermount_detach(const char *target, int limit_ms, char *text, size_t capacity);
 
 #endif

@@ -26,6 +26,7 @@ struct FrameInput {
     ) throws(FrameError) -> Progress {
         while true {
             if partialByteCount < partial.count {
+                // A socket that fails has ended: nobody is there to be told why.
                 switch (try? socket.read(into: &partial, from: partialByteCount)) ?? .ended {
                 case .moved(let count): partialByteCount += count
                 case .wouldBlock: return .nothing
@@ -69,6 +70,7 @@ struct FrameInput {
             for index in 0..<(end - start) { buffer[index] = buffer[start + index] }
             (start, end) = (0, end - start)
         }
+        // As above.
         guard let progress = try? socket.read(into: &buffer, from: end) else { return .ended }
         if case .moved(let count) = progress { end += count }
         return progress

@@ -218,6 +218,7 @@ public final class SocketServer: Sendable {
     ) {
         (client.session?.logger ?? server.logger).log(
             level: isClientsFault ? .notice : .info, "client gone", metadata: ["reason": "\(reason)"])
+        // Closing takes it out as well.
         try? poller.remove(client.connection.socket.rawDescriptor)
         client.connection.close()
         client.session?.end(isKept: isKept)

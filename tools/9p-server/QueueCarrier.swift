@@ -104,7 +104,7 @@ final class QueueCarrier: Sendable {
                 }
                 isWaiting = true
             }
-            try? Poller().wait(for: QueueCarrier.pause) { _ in }
+            Thread.pause(for: QueueCarrier.pause)
         }
     }
 
@@ -115,7 +115,7 @@ final class QueueCarrier: Sendable {
         try Poller().add(file.rawDescriptor, .readable, token: 0)
     }
 
-    /// Whether reading would not have to wait.
+    /// Whether reading would not have to wait, or nobody can tell: then the first batch shows that this is a copy file.
     private static func hasSomething(_ file: CopyFileClient) -> Bool {
         guard let poller = try? Poller(),
             (try? poller.add(file.rawDescriptor, .readable, token: 0)) != nil
@@ -132,7 +132,8 @@ final class QueueCarrier: Sendable {
         }
     }
 
-    /// What one call on this queue may move: the `copy_max` beside the file, where there is one.
+    /// What one call on this queue may move: the `copy_max` beside the file; where there is none, as for a test's or an
+    /// older daemon's, the most there is.
     private var callByteCount: Int {
         let place = path.lastIndex(of: "/").map { path[...$0] } ?? ""
         guard let text = try? ValueFile(reading: place + "copy_max").read(at: 0),

@@ -217,7 +217,7 @@ struct ServeCommand: ParsableCommand {
                 return try directory.journal(named: path, of: server)
             } catch {
                 if error == .wouldBlock, ContinuousClock.now < deadline {
-                    try? Poller().wait(for: .milliseconds(50)) { _ in }
+                    Thread.pause(for: .milliseconds(50))
                     continue
                 }
                 throw refusal(error, of: path, directory)
@@ -282,6 +282,9 @@ struct ServeCommand: ParsableCommand {
                 default: return
                 }
             }
-        } catch { return }
+        } catch {
+            // Nobody would hear signals any more: ending is better than that, and is said.
+            Main.say("9p-server: signals cannot be waited for: \(error); ending", on: .standardError)
+        }
     }
 }

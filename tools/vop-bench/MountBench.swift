@@ -27,6 +27,7 @@ struct MountBench {
                 [stack.through, stack.direct].map { mount in
                     {
                         let file = try stack.open(mount, ExportedFiles.dataName)
+                        // What went through it was looked at: closing only gives the number back.
                         defer { try? file.close() }
                         let elapsed =
                             isWriting
@@ -64,6 +65,7 @@ struct MountBench {
                 mounts.map { mount in
                     {
                         let file = try stack.open(mount, ExportedFiles.dataName)
+                        // What went through it was looked at: closing only gives the number back.
                         defer { try? file.close() }
                         return try Measure.checked(
                             floor_random_reads(file.rawValue, 4096, size, threads, each), mount)
@@ -74,6 +76,7 @@ struct MountBench {
         for _ in 0..<extent.count(8, smoke: 1) {
             for (place, mount) in mounts.enumerated() {
                 let directory = try stack.openDirectory(mount)
+                // What went through it was looked at: closing only gives the number back.
                 defer { try? directory.close() }
                 for (index, work) in works.enumerated() {
                     let elapsed = floor_names(directory.rawValue, CInt(work.rawValue), threads, each)

@@ -20,6 +20,7 @@ final class Programs {
         let log = try FileDescriptor.open(
             FilePath("\(directory)/log/\(name)"), .writeOnly, options: [.create, .append],
             permissions: [.ownerReadWrite])
+        // What went through it was looked at: closing only gives the number back.
         defer { try? log.close() }
         let path = program.hasPrefix("/") ? program : CompanionProgram.path(program)
         let process = try SpawnedProcess(path, arguments, output: log.rawValue)

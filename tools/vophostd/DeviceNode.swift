@@ -40,7 +40,7 @@ final class DeviceNode {
         }
     }
 
-    /// As the host-backend sees it; `nil` while it is only staged.
+    /// As the host-backend sees it; `nil` while it is only staged, or when it has gone.
     var snapshot: DeviceSnapshot? { isPublished ? try? backend.snapshot(of: name) : nil }
 
     func noteChange() {

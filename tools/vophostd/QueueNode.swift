@@ -38,6 +38,7 @@ final class QueueNode {
         return queues[index]
     }
 
+    /// Nothing, for a device that has gone meanwhile.
     private var vring: VringSnapshot? {
         guard let device else { return nil }
         return (try? device.backend.vring(of: device.name, queue: index)) ?? nil

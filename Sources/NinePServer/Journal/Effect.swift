@@ -33,16 +33,19 @@ struct Effect: Sendable {
     }
 
     /// What is there now of everything the change concerns.
-    func marks() -> [FileMark] {
+    ///
+    /// - Throws: why that cannot be told.
+    func marks() throws(Errno) -> [FileMark] {
+        let first = try FileMark(nodes[0])
         switch kind {
-        case .making, .removing: [FileMark(nodes[0]), FileMark(names[0], in: nodes[0])]
+        case .making, .removing: return [first, try FileMark(names[0], in: nodes[0])]
         case .renaming:
-            [
-                FileMark(nodes[0]), FileMark(names[0], in: nodes[0]), FileMark(nodes[1]),
-                FileMark(names[1], in: nodes[1]),
+            return [
+                first, try FileMark(names[0], in: nodes[0]), try FileMark(nodes[1]),
+                try FileMark(names[1], in: nodes[1]),
             ]
-        case .linking: [FileMark(nodes[0]), FileMark(names[0], in: nodes[0]), FileMark(nodes[1])]
-        case .resizing, .appending, .settingAttribute: [FileMark(nodes[0])]
+        case .linking: return [first, try FileMark(names[0], in: nodes[0]), try FileMark(nodes[1])]
+        case .resizing, .appending, .settingAttribute: return [first]
         }
     }
 
@@ -73,11 +76,16 @@ struct FileMark: Hashable, Sendable {
 
     static let nothing = FileMark(status: nil)
 
-    init(_ node: Node) { self.init(status: try? node.descriptor.status()) }
+    init(_ node: Node) throws(Errno) { self.init(status: try node.descriptor.status()) }
 
-    init(_ name: [UInt8], in directory: Node) {
-        self.init(
-            status: try? directory.descriptor.status(of: FileName(untrusted: name)))
+    /// A name that leads nowhere is nothing; one that cannot be looked at is an error.
+    init(_ name: [UInt8], in directory: Node) throws(Errno) {
+        let status: FileStatus?
+        do throws(Errno) { status = try directory.descriptor.status(of: FileName(untrusted: name)) } catch {
+            guard error == .noSuchFileOrDirectory else { throw error }
+            status = nil
+        }
+        self.init(status: status)
     }
 
     private init(status: FileStatus?) {

@@ -117,6 +117,7 @@ extension OpenFile {
             do throws(Errno) { try node.descriptor.changeMode(status.mode & 0o7777 | 0o600) } catch {
                 throw .staleNFSFileHandle
             }
+            // The same owner could a moment ago; should it fail, the owner may read and write its file from now on.
             defer { try? node.descriptor.changeMode(status.mode & 0o7777) }
             do throws(Errno) {
                 self.init(try node.descriptor.reopened(access), access: access, isDirectory: isDirectory)

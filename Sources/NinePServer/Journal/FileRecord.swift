@@ -16,10 +16,11 @@ struct FileRecord: Hashable, Sendable {
         self.export = export.name
         self.path = path
         (identity, born) = (node.identity, node.born)
+        // Without one, as on a file system that has none, the file is found by its path.
         handle = withHandle ? try? node.descriptor.fileHandle() : nil
     }
 
-    /// The very file, beneath its export.
+    /// The very file, beneath its export. Why one way to it fails does not matter: the next is tried.
     ///
     /// - Throws: `ESTALE` when it cannot be reached there any more.
     func find(among exports: [Export]) throws(Errno) -> (node: Node, path: [UInt8]?) {

@@ -1,4 +1,5 @@
 import LinuxSystem
+import SystemPackage
 
 /// An effect that is about to be made, and what was there before: written down first, so that after a crash the file
 /// system can be asked whether it was.
@@ -11,10 +12,11 @@ struct Intent: Sendable {
     let numbers: [UInt64]
     let before: [FileMark]
 
-    init(_ effect: Effect) {
+    /// - Throws: why what is there cannot be told; then the effect must not be made.
+    init(_ effect: Effect) throws(Errno) {
         (kind, files, names, numbers) = (effect.kind, effect.files, effect.names, effect.numbers)
         time = FileClock.now
-        before = effect.marks()
+        before = try effect.marks()
     }
 
     init?(from reader: inout JournalReader) {
@@ -57,11 +59,13 @@ extension Intent {
     func verdict(among exports: [Export]) -> Verdict {
         var found: [(Node, FileRecord)] = []
         for file in files {
+            // Whatever the reason: where it cannot be looked at nobody can say.
             guard let node = try? file.find(among: exports).node else { return .undecidable }
             found.append((node, file))
         }
         let effect = Effect(kind, found, names: names, numbers: numbers)
-        let now = effect.marks()
+        let now: [FileMark]
+        do throws(Errno) { now = try effect.marks() } catch { return .undecidable }
         switch kind {
         case .making: return ofMaking(now)
         case .removing: return ofRemoving(now)
@@ -129,6 +133,7 @@ extension Intent {
         guard size != start else { return .notApplied }
         guard size > start else { return .undecidable }
         guard size - start >= count else { return .appliedInPart(Int(size - start)) }
+        // What cannot be read cannot be compared.
         guard let file = try? OpenFile(reopening: node, .readOnly),
             let bytes = try? file.description.read(count: Int(count), at: Int64(start), behind: 0)
         else { return .undecidable }
@@ -137,11 +142,12 @@ extension Intent {
 
     private func ofSettingAttribute(_ now: [FileMark], _ node: Node) -> Verdict {
         if now[0].isUntouched(since: before[0]) { return .notApplied }
-        let value = (try? KernelText(untrusted: names[0], maximumByteCount: 255))
-            .flatMap { try? node.descriptor.xattr($0) }
         let isSet = numbers[0] == 1
-        guard let value else { return isSet ? .undecidable : .applied }
-        return isSet && JournalChecksum.of(value[...]) == numbers[1] ? .applied : .undecidable
+        do throws(Errno) {
+            let name = try KernelText(untrusted: names[0], maximumByteCount: 255)
+            let value = try node.descriptor.xattr(name)
+            return isSet && JournalChecksum.of(value[...]) == numbers[1] ? .applied : .undecidable
+        } catch { return error == .noData && !isSet ? .applied : .undecidable }
     }
 
     /// A file born later than this after the intent was made by somebody else: the server goes from one to the

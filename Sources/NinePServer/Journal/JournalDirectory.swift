@@ -24,9 +24,9 @@ public struct JournalDirectory: Sendable {
     }
 
     /// Files of sessions that began with `prefix`.
-    func names(with prefix: String) -> [String] {
+    func names(with prefix: String) throws(Errno) -> [String] {
         let encoded = JournalDirectory.text(prefix)
-        return ((try? DirectoryPath.names(at: path)) ?? []).filter {
+        return try DirectoryPath.names(at: path).filter {
             $0.hasPrefix(encoded) && $0.hasSuffix(JournalDirectory.suffix)
         }
     }

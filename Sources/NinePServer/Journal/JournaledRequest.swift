@@ -41,7 +41,7 @@ final class JournaledRequest {
         case .undecidable: throw .ioError
         case .notApplied, nil: break
         }
-        try journal.intend(Intent(effect), token, frameSum: frameSum)
+        try journal.intend(try Intent(effect), token, frameSum: frameSum)
         KillPoint.reach(.afterIntent)
         return .notApplied
     }

@@ -53,6 +53,7 @@ extension NinePSession {
         let isError = frame.count > 4 && frame[4] == 7
         var changes: [Journal.Change] = []
         for use in job.uses where use.isExclusive {
+            // A fid that is not there is one that the request ended, or was refused for.
             if let entry = try? fids.entry(use.fid) {
                 guard !isError, let record = FidRecord(entry, withHandle: journal.usesHandles) else {
                     continue
@@ -115,6 +116,7 @@ extension NinePSession {
     /// How much a journaled request may come to write, `nil` for one that needs no journal.
     private func journalByteCount(for job: Job) -> Int? {
         var byteCount = 2048
+        // A request that names a fid nobody made is refused for that when it is carried out.
         switch job.request {
         case .write(let fid, _, _):
             guard case .open(_, let file) = (try? fids.entry(fid))?.current, file.access.contains(.append)

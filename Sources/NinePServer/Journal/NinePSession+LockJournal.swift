@@ -44,6 +44,7 @@ extension NinePSession {
     }
 
     private func resume(_ lock: RangeLock, of owner: LockOwner, through fid: Fid) {
+        // Its fid was lost before it.
         guard let entry = try? fids.entry(fid), case .open(let node, _) = entry.current else {
             server.tallies.lostLocks.add(1, ordering: .relaxed)
             return
@@ -51,17 +52,21 @@ extension NinePSession {
         let holder = LockHolder(owner: owner, fidSerial: entry.serial, fid: fid, quota: lockQuota)
         entry.tookLocks.store(true, ordering: .relaxed)
         let export = entry.attachment.export
-        let status = try? server.locks.set(lock, on: node, for: holder) { () throws(Errno) in
-            try NinePSession.lockDescription(of: node, export)
-        }
-        guard status != .success else {
-            server.tallies.resumedLocks.add(1, ordering: .relaxed)
-            return
-        }
+        var reason = "somebody else has it by now"
+        do throws(Errno) {
+            let status = try server.locks.set(lock, on: node, for: holder) { () throws(Errno) in
+                try NinePSession.lockDescription(of: node, export)
+            }
+            guard status != .success else {
+                server.tallies.resumedLocks.add(1, ordering: .relaxed)
+                return
+            }
+        } catch { reason = "\(error)" }
         server.tallies.lostLocks.add(1, ordering: .relaxed)
         server.tallies.lostFids.add(1, ordering: .relaxed)
         logger.warning(
-            "a lock is somebody else's by now: its fid is lost", metadata: ["fid": "\(fid.rawValue)"])
+            "a lock cannot be had again: its fid is lost",
+            metadata: ["fid": "\(fid.rawValue)", "reason": "\(reason)"])
         _ = server.locks.releaseAll(on: node, heldThrough: entry.serial, quota: lockQuota)
         entry.become(.lost)
     }

@@ -54,11 +54,15 @@ extension NinePSession {
             record.file.path = path
             moved = true
         }
-        guard let (state, path) = try? record.restored(among: server.exports) else {
+        let (entry, path): (FidEntry, [UInt8]?)
+        do throws(Errno) {
+            let (state, found) = try record.restored(among: server.exports)
+            (entry, path) = (FidEntry(attachment, state, path: found), found)
+            try fids.insert(entry, as: fid)
+        } catch {
+            logger.debug("a fid is lost", metadata: ["fid": "\(fid.rawValue)", "error": "\(error)"])
             return lose(fid, in: attachment)
         }
-        let entry = FidEntry(attachment, state, path: path)
-        guard (try? fids.insert(entry, as: fid)) != nil else { return lose(fid, in: attachment) }
         server.tallies.resumedFids.add(1, ordering: .relaxed)
         if moved || path != record.file.path, let record = FidRecord(entry, withHandle: journal.usesHandles) {
             do throws(Errno) { try journal.apply([.put(SessionJournal.key(of: fid), record.encoded)]) } catch
@@ -69,7 +73,7 @@ extension NinePSession {
         }
     }
 
-    /// Fids of one attach share it again.
+    /// Fids of one attach share it again. `nil` when there is no such export or user any more: then they are lost.
     private func attachment(of record: FidRecord) -> Attachment? {
         let key = "\(record.user) \(record.file.export)"
         return attachments.withLock { attachments in
@@ -83,6 +87,7 @@ extension NinePSession {
         }
     }
 
+    /// Counted, and ESTALE for whoever uses it; EBADF where there is no room even for that.
     private func lose(_ fid: Fid, in attachment: Attachment) {
         server.tallies.lostFids.add(1, ordering: .relaxed)
         try? fids.insert(FidEntry(attachment, .lost, path: nil), as: fid)

@@ -79,8 +79,9 @@ public final class SessionJournal: Sendable {
         state.withLock { state in
             guard !state.isOver else { return }
             state = State(tokens: [], isOver: true)
-            // Deleting needs no room that was not kept for it.
-            try? journal.apply(SessionJournal.everything)
+            // Deleting needs no room that was not kept for it. Should it fail all the same, nobody may go on with what is
+            // left: the file goes, and what comes after this session ends with this process.
+            do throws(Errno) { try journal.apply(SessionJournal.everything) } catch { journal.remove() }
         }
     }
 

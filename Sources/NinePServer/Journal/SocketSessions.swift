@@ -122,12 +122,28 @@ final class SocketSessions: Sendable {
 }
 
 extension JournalDirectory {
-    /// Those of earlier processes whose names begin with `prefix`; one that cannot be read is left alone.
+    /// Those of earlier processes whose names begin with `prefix`; one that cannot be read is left alone, and said.
     func journals(with prefix: String, of server: NinePServer) -> [SessionJournal] {
-        names(with: prefix).compactMap { name in
-            try? SessionJournal(
-                at: "\(path)/\(name)", configuration: server.configurationSum,
-                usesHandles: server.accounts.becomesUsers, exports: server.exports)
+        names(with: prefix, server).compactMap { name in
+            do throws(Errno) {
+                return try SessionJournal(
+                    at: "\(path)/\(name)", configuration: server.configurationSum,
+                    usesHandles: server.accounts.becomesUsers, exports: server.exports)
+            } catch {
+                server.logger.warning(
+                    "a session of an earlier process is left alone: its journal cannot be used",
+                    metadata: ["journal": "\(path)/\(name)", "error": "\(error)"])
+                return nil
+            }
+        }
+    }
+
+    private func names(with prefix: String, _ server: NinePServer) -> [String] {
+        do throws(Errno) { return try names(with: prefix) } catch {
+            server.logger.warning(
+                "sessions of earlier processes cannot be found",
+                metadata: ["journal": "\(path)", "error": "\(error)"])
+            return []
         }
     }
 }

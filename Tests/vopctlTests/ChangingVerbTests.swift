@@ -51,6 +51,22 @@ struct ChangingVerbTests {
         }
     }
 
+    @Test("what cannot be removed again after a refusal is said to be still there")
+    func failedRollBack() async throws {
+        try await withTree { tree, run in
+            let link = try await run("link add held kind=smoke")
+            #expect(link.status == 2)
+            #expect(link.complaint.contains("'smoke' is no kind; write shm"))
+            #expect(link.complaint.contains("links/held was made for this and is still there"))
+            #expect(link.complaint.contains("is up; write 0 to up first"), "\(link.complaint)")
+            _ = try await run("link add ep0")
+            let device = try await run("-j device add ep0/held type=9p")
+            #expect(device.status == 2 && device.complaint.contains("tag is missing; write one first"))
+            #expect(device.complaint.contains("links/ep0/devices/held was made for this and is still there"))
+            #expect(tree.log.lines.suffix(1) == ["rmdir held"])
+        }
+    }
+
     @Test("a refused mkdir or rmdir is explained from the events")
     func refusedDirectories() async throws {
         try await withTree { tree, run in

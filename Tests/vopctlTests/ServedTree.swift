@@ -70,6 +70,9 @@ private final class ScriptedDaemon {
         }
         links.remover = { name, change in
             log.note("rmdir \(name)")
+            guard name != "held" else {
+                return change.refuse(Refusal(.resourceBusy, "is up; write 0 to up first"))
+            }
             links.remove(name)
             change.succeed()
         }

@@ -24,6 +24,7 @@ struct ControlTreeClient {
         }
     }
 
+    /// What cannot be looked at is none; whoever then makes or opens it hears why.
     func isDirectory(_ place: String) -> Bool {
         (try? DirectoryPath.kind(at: "\(path)/\(place)")) == .directory
     }
@@ -97,13 +98,26 @@ struct ControlTreeClient {
         }
     }
 
+    /// Removes what was made for a change that then failed.
+    ///
+    /// - Returns: the failure to report, which says so when it is still there.
+    func takenBack(_ directory: String, after failure: Failure) -> Failure {
+        do throws(Failure) { try remove(directory) } catch {
+            var told = failure
+            told.message +=
+                "; \(directory) was made for this and is still there, not removed again: \(error.message)"
+            return told
+        }
+        return failure
+    }
+
     /// Says what is about to happen where that was asked for; false when it is not to happen.
     private func announce(_ action: String) -> Bool {
         if actions.isDryRun || actions.isVerbose { StandardError.print("vopctl: \(action)") }
         return !actions.isDryRun
     }
 
-    /// The sentence that a refused write leaves in its open file.
+    /// The sentence that a refused write leaves in its open file; without one there is the events' or the errno.
     private static func refusal(in file: borrowing ValueFile) -> String? {
         guard let bytes = try? file.read(at: 0) else { return nil }
         let sentence = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first.map(String.init)
@@ -115,6 +129,7 @@ struct ControlTreeClient {
         switch error {
         case .noSuchFileOrDirectory:
             let directory = attribute.split(separator: "/").dropLast().joined(separator: "/")
+            // The failure is said; the names only help.
             let known = (try? names(in: directory)).flatMap { $0 }?.joined(separator: " ")
             return Failure(
                 .notFound, "\(directory) has no attribute '\(place)'\(known.map { "; it has \($0)" } ?? "")",
@@ -137,7 +152,8 @@ struct ControlTreeClient {
         }
     }
 
-    /// What the tree's events say of the last refusal of ours there: where there is no file to read it from.
+    /// What the tree's events say of the last refusal of ours there: where there is no file to read it from. Where they
+    /// cannot be read the errno is said.
     private func sentence(of operation: String, _ place: String) -> String? {
         guard let events = try? bytes("events") else { return nil }
         let lines = String(decoding: events, as: UTF8.self).split(separator: "\n")

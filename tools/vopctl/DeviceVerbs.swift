@@ -65,8 +65,7 @@ struct DeviceAdd: Verb {
         let place = DevicePlace(link: LinkPlace(tree: tree, name: name.link), name: name.device)
         try tree.make(place.path)
         do throws(Failure) { try configure(place) } catch {
-            try? tree.remove(place.path)
-            throw error
+            throw tree.takenBack(place.path, after: error)
         }
         return .changed(
             "added device \(device)",

@@ -17,7 +17,7 @@ enum ExitStatus: Int32 {
 /// Why a command did not do what it was asked: one line that says what was wrong, what is allowed, what to do next.
 struct Failure: Error {
     let status: ExitStatus
-    let message: String
+    var message: String
     var errno: Errno?
     /// What it was about: a link, a device, a file.
     var object: String?

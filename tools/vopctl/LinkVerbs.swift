@@ -56,8 +56,7 @@ struct LinkAdd: Verb {
             for setting in steps.inOrder { try setting.apply(to: place.path, in: tree) }
             try up.apply(to: place.path, in: tree)
         } catch {
-            try? tree.remove(place.path)
-            throw error
+            throw tree.takenBack(place.path, after: error)
         }
         return .changed(
             "added link \(link)",

@@ -18,6 +18,7 @@ struct TreeEvent: Decodable {
         case time = "time_ns"
     }
 
+    /// `nil` for a line that is no event: of a newer daemon's, or cut off by the end of what was read.
     init?(line: some StringProtocol) {
         guard let event = try? JSONDecoder().decode(TreeEvent.self, from: Data(line.utf8)) else { return nil }
         self = event

@@ -53,3 +53,33 @@ public struct FileLock: Hashable, Sendable {
         (self.processID, self.clientID) = (processID, clientID)
     }
 }
+
+/// Locks of one owner replace one another where they overlap, as POSIX has it.
+extension FileLock {
+    /// The last byte; the largest number there is when it reaches to the end.
+    private var last: UInt64 {
+        let (last, overflow) = start.addingReportingOverflow(length &- 1)
+        return length == 0 || overflow ? .max : last
+    }
+
+    private func part(from start: UInt64, to last: UInt64) -> FileLock {
+        var part = self
+        (part.start, part.length) = (start, last == .max ? 0 : last - start + 1)
+        return part
+    }
+
+    /// What it has in common with `other`.
+    public func part(inside other: FileLock) -> FileLock? {
+        let (from, to) = (max(start, other.start), min(last, other.last))
+        return from <= to ? part(from: from, to: to) : nil
+    }
+
+    /// What is left of it without `other`: none, one or two.
+    public func parts(outside other: FileLock) -> [FileLock] {
+        guard start <= other.last, other.start <= last else { return [self] }
+        var parts: [FileLock] = []
+        if start < other.start { parts.append(part(from: start, to: other.start - 1)) }
+        if last > other.last { parts.append(part(from: other.last + 1, to: last)) }
+        return parts
+    }
+}

@@ -1,6 +1,12 @@
 import NineP
 import Synchronization
 
+/// A range that is locked, and the open file through which it was.
+struct HeldLock: Sendable {
+    let lock: NineP.FileLock
+    let handle: OpenHandle
+}
+
 /// Who holds locks, as the kernel tells owners apart and as the server is told: (client_id, proc_id).
 final class LockOwners: Sendable {
     private struct Owner {
@@ -8,6 +14,30 @@ final class LockOwners: Sendable {
         var process: CInt
         /// The open files through which it locked something.
         var handles: [OpenHandle] = []
+        /// What it holds, to be had again where a newer lock is undone; they never overlap.
+        var held: [HeldLock] = []
+
+        /// Puts `newer` in the place of what the owner holds within `range` of a file.
+        ///
+        /// - Returns: what it held there.
+        mutating func replace(
+            _ range: NineP.FileLock, of node: Node, by newer: [HeldLock]
+        ) -> [HeldLock] {
+            var (older, left): ([HeldLock], [HeldLock]) = ([], newer)
+            for held in held {
+                guard held.handle.node === node else {
+                    left.append(held)
+                    continue
+                }
+                let parts = held.lock.parts(outside: range)
+                left += parts.map { HeldLock(lock: $0, handle: held.handle) }
+                if let part = held.lock.part(inside: range) {
+                    older.append(HeldLock(lock: part, handle: held.handle))
+                }
+            }
+            held = left
+            return older
+        }
     }
 
     private struct State {
@@ -42,15 +72,38 @@ final class LockOwners: Sendable {
         state.withLock { state in state.keys[number].flatMap { state.owners[$0]?.process } ?? 0 }
     }
 
-    /// The owner got a lock through `handle`, as `processID`.
-    func locked(_ key: UInt64, _ processID: UInt32, through handle: OpenHandle) {
+    /// The owner got a lock through `handle`.
+    ///
+    /// - Returns: what it held there before.
+    @discardableResult
+    func locked(_ key: UInt64, _ lock: NineP.FileLock, through handle: OpenHandle) -> [HeldLock] {
         state.withLock { state in
             // It may have been forgotten as idle while the request was under way.
-            var owner = state.owners[key] ?? Owner(processID: processID, process: CInt(bitPattern: processID))
+            var owner =
+                state.owners[key]
+                ?? Owner(processID: lock.processID, process: CInt(bitPattern: lock.processID))
             if !owner.handles.contains(where: { $0 === handle }) { owner.handles.append(handle) }
+            let older = owner.replace(
+                lock, of: handle.node, by: [HeldLock(lock: lock, handle: handle)])
             state.owners[key] = owner
             state.keys[owner.processID] = key
+            return older
         }
+    }
+
+    /// What the owner holds of `node` within `range`.
+    func held(_ key: UInt64, within range: NineP.FileLock, of node: Node) -> [HeldLock] {
+        state.withLock { state in
+            var owner = state.owners[key]
+            return owner?.replace(range, of: node, by: []) ?? []
+        }
+    }
+
+    /// The owner holds `now` of `node` within `range`, and nothing else there.
+    func set(_ key: UInt64, to now: [HeldLock], within range: NineP.FileLock, of node: Node) {
+        let gone = state.withLock { $0.owners[key]?.replace(range, of: node, by: now) }
+        // Let go outside the lock: the last holder of a handle clunks its fid.
+        _ = consume gone
     }
 
     /// An owner that asked about locks and holds none.
@@ -88,6 +141,7 @@ final class LockOwners: Sendable {
                 guard left.count < owner.handles.count else { continue }
                 gone += owner.handles
                 state.owners[key]?.handles = left
+                state.owners[key]?.held.removeAll { isGone(key, $0.handle) }
                 if left.isEmpty {
                     state.owners[key] = nil
                     state.keys[owner.processID] = nil

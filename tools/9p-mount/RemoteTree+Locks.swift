@@ -1,6 +1,7 @@
 import FUSEMount
 import NineP
 import NinePClient
+import Synchronization
 import SystemPackage
 
 /// fcntl and flock locks, both as the protocol's byte ranges: the whole range for flock. The server keeps them, so that they
@@ -56,26 +57,34 @@ extension RemoteTree {
             )
         }
         switch attempted {
+        case .success((_, .success)) where lock.kind == .unlock: request.succeed()
         case .success((let handle, .success)):
-            if lock.kind != .unlock { owners.locked(file.lockOwner, lock.processID, through: handle) }
-            if !request.succeed().isDelivered, lock.kind != .unlock { undo(lock, handle) }
+            let older = owners.locked(file.lockOwner, lock, through: handle)
+            if !request.succeed().isDelivered { undo(lock, handle, file.lockOwner, restoring: older) }
         case .success((let handle, .blocked)) where waits: wait(request, lock, handle, file.lockOwner)
         case .success((_, .blocked)): request.fail(.resourceTemporarilyUnavailable)
         case .success: request.fail(.noLocks)
-        case .failure(let error): request.fail(error.errno)
+        case .failure(let error):
+            // Given up half way it may have been granted all the same.
+            if error == .interrupted, lock.kind != .unlock, let handle = handles[file.handle] {
+                undo(lock, handle, file.lockOwner)
+            }
+            request.fail(error.errno)
         }
     }
 
     private func wait(
         _ request: consuming FUSERequest, _ lock: NineP.FileLock, _ handle: OpenHandle, _ owner: UInt64
     ) {
+        let older = Mutex<[HeldLock]?>(nil)
         lockWaiters.add(request) { [self] in
-            undo(lock, handle)
-        } attempt: { [self] in
+            undo(lock, handle, owner, restoring: older.withLock { $0.take() })
+        } attempt: { [self] interruption in
             do throws(SessionError) {
-                switch try session.lock(fid(of: handle, nil).fid, lock, .block) {
+                let fid = try fid(of: handle, interruption)
+                switch try session.lock(fid.fid, lock, .block, interruption: interruption) {
                 case .success:
-                    owners.locked(owner, lock.processID, through: handle)
+                    older.withLock { $0 = owners.locked(owner, lock, through: handle) }
                     return .granted
                 case .blocked: return .blocked
                 default: return .failed(.noLocks)
@@ -84,12 +93,42 @@ extension RemoteTree {
         }
     }
 
-    /// A lock nobody was told of.
-    private func undo(_ lock: NineP.FileLock, _ handle: OpenHandle) {
-        var lock = lock
-        lock.kind = .unlock
+    /// A lock nobody was told of: its owner holds what it held before.
+    ///
+    /// - Parameter older: what that is within the lock's range, where the lock is among the owner's already.
+    func undo(
+        _ lock: NineP.FileLock, _ handle: OpenHandle, _ owner: UInt64, restoring older: [HeldLock]? = nil
+    ) {
+        let older = older ?? owners.held(owner, within: lock, of: handle.node)
+        owners.set(owner, to: older, within: lock, of: handle.node)
+        var gaps = [lock]
+        for held in older {
+            restore(held.lock, through: held.handle)
+            gaps = gaps.flatMap { $0.parts(outside: held.lock) }
+        }
+        for var gap in gaps {
+            gap.kind = .unlock
+            restore(gap, through: handle)
+        }
+    }
+
+    private func restore(_ lock: NineP.FileLock, through handle: OpenHandle) {
         let fid = handle.fid
-        if fid.isKnown { _ = try? session.lock(fid.fid, lock) }
+        // Where the server has forgotten the fid, its locks are gone with it.
+        guard fid.isKnown else { return }
+        do throws(SessionError) {
+            let status = try session.lock(fid.fid, lock)
+            if status != .success { tellUnrestored(lock, "the server answers \(status)") }
+        } catch .ended, .renewed {
+            // No locks of ours are left there.
+        } catch { tellUnrestored(lock, "\(error)") }
+    }
+
+    private func tellUnrestored(_ lock: NineP.FileLock, _ reason: String) {
+        let what = lock.kind == .unlock ? "is locked" : "is no longer locked"
+        Report.write(
+            "9p-mount: a range at byte \(lock.start) \(what) for process \(lock.processID), which does not know: "
+                + "\(reason)", to: 2)
     }
 
     /// Through the file it was asked through, and through whatever else the owner locked it.
@@ -101,6 +140,7 @@ extension RemoteTree {
         for fid in ([handle] + others).map(\.fid) where fid.isKnown {
             _ = try session.lock(fid.fid, lock, interruption: interruption)
         }
+        owners.set(owner, to: [], within: lock, of: handle.node)
     }
 
     /// A process closes a descriptor, or the last one is gone: its locks of the file go, all of them.

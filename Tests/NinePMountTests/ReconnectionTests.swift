@@ -71,6 +71,21 @@ import Testing
         #expect(mount.output.contains("attached anew"), "\(mount.output)")
     }
 
+    @Test("what was renamed through the mount is found by its new name by a server that was started anew")
+    func renamed() throws {
+        let mountPoint = directory.mountPoint
+        let file = try open("kept")
+        defer { try? file.close() }
+        try #require(unsafe mkdir("\(mountPoint)/directory", 0o755) == 0)
+        try #require(unsafe rename("\(mountPoint)/kept", "\(mountPoint)/directory/renamed") == 0)
+        try killServer()
+        let server = try directory.startAgain()
+        defer { server.signal(SIGKILL) }
+        #expect(try text(file) == "kept")
+        #expect(try directory.end(mount) == 0)
+        #expect(mount.output.contains("attached anew"), "\(mount.output)")
+    }
+
     @Test("a server that has kept the session: open files and locks go on, and each line is appended once")
     func resumed() throws {
         let journal = "/dev/shm/9p-mount-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"

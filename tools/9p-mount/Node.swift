@@ -18,16 +18,33 @@ final class Node: Sendable {
         /// How often the kernel was told of it and has not forgotten it.
         var lookupCount: UInt64 = 1
         var isUsed = true
+        /// When the file was made, as the server first told: its number may mean another one day.
+        var born: NineP.FileTime?
         var openFiles: [OpenHandle] = []
         var lastSeen: NineP.FileAttributes?
     }
 
     let inode: InodeNumber
+    /// The server's number of it.
+    let origin: InodeNumber
     private let state: Mutex<State>
 
-    init(_ inode: InodeNumber, _ fid: RemoteFid, at place: Place?) {
-        self.inode = inode
-        state = Mutex(State(fid: fid, place: place))
+    init(
+        _ inode: InodeNumber, of origin: InodeNumber? = nil, born: NineP.FileTime? = nil, _ fid: RemoteFid,
+        at place: Place?
+    ) {
+        (self.inode, self.origin) = (inode, origin ?? inode)
+        state = Mutex(State(fid: fid, place: place, born: born))
+    }
+
+    /// Whether a file of the server's is this one, as far as can be told.
+    func isFile(_ origin: InodeNumber, born: NineP.FileTime?) -> Bool {
+        guard origin == self.origin else { return false }
+        return state.withLock { state in
+            guard let born else { return true }
+            if state.born == nil { state.born = born }
+            return state.born == born
+        }
     }
 
     // MARK: Fids
@@ -42,9 +59,20 @@ final class Node: Sendable {
         guard let place else { throw .refused(.staleNFSFileHandle) }
         let (fid, qids) = try place.directory.fid(interruption).walk([place.name], interruption)
         // ESTALE has the kernel look the name up again.
-        guard qids.last.map(NodeTable.inode) == inode else { throw .refused(.staleNFSFileHandle) }
+        guard let qid = qids.last, try isFile(qid, fid, interruption) else {
+            throw .refused(.staleNFSFileHandle)
+        }
         replace(fid, at: place)
         return fid
+    }
+
+    /// Whether what a walk led to is this file still, and not another that was given its number.
+    private func isFile(
+        _ qid: Qid, _ fid: RemoteFid, _ interruption: Interruption?
+    ) throws(SessionError) -> Bool {
+        let origin = NodeTable.inode(of: qid)
+        guard origin == self.origin, state.withLock({ $0.born != nil }) else { return origin == self.origin }
+        return isFile(origin, born: try fid.attributes(interruption).born)
     }
 
     /// A walk to `place` made `fresh`, which takes the old fid's place.
@@ -137,6 +165,11 @@ final class Node: Sendable {
 
     func opened(_ handle: OpenHandle) { state.withLock { $0.openFiles.append(handle) } }
     func closed(_ handle: OpenHandle) { state.withLock { $0.openFiles.removeAll { $0 === handle } } }
+}
+
+extension NineP.FileAttributes {
+    /// Where the server tells it.
+    var born: NineP.FileTime? { valid.contains(.birthTime) ? birthTime : nil }
 }
 
 extension SessionError {

@@ -66,6 +66,6 @@ final class RemoteFid: Sendable {
     }
 
     func attributes(_ interruption: Interruption?) throws(SessionError) -> NineP.FileAttributes {
-        try session.attributes(of: fid, interruption: interruption)
+        try session.attributes(of: fid, [.basic, .birthTime], interruption: interruption)
     }
 }

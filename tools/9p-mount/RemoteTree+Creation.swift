@@ -123,12 +123,15 @@ extension RemoteTree {
     ) throws(SessionError) -> Found {
         let attributes = try open.attributes(interruption)
         let place = Node.Place(directory: directory, name: name)
+        // Whatever keeps the name from leading there, the open fid does.
         if let (fid, qids) = try? directory.fid(interruption).walk([name], interruption),
             qids.last?.path == qid.path
         {
-            return Found(node: nodes.adopt(fid, qid, at: place), attributes: attributes)
+            return Found(
+                node: nodes.adopt(fid, qid, born: attributes.born, at: place), attributes: attributes)
         }
-        return Found(node: nodes.adopt(try open.clone(interruption), qid, at: place), attributes: attributes)
+        let clone = try open.clone(interruption)
+        return Found(node: nodes.adopt(clone, qid, born: attributes.born, at: place), attributes: attributes)
     }
 }
 

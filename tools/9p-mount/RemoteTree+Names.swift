@@ -15,7 +15,8 @@ extension RemoteTree {
         let (fid, qids) = try parent.fid(interruption).walk([name], interruption)
         let attributes = try fid.attributes(interruption)
         guard let qid = qids.last else { throw .refused(.noSuchFileOrDirectory) }
-        let node = nodes.adopt(fid, qid, at: Node.Place(directory: parent, name: name))
+        let place = Node.Place(directory: parent, name: name)
+        let node = nodes.adopt(fid, qid, born: attributes.born, at: place)
         node.seen(attributes)
         return Found(node: node, attributes: attributes)
     }
@@ -93,6 +94,18 @@ extension RemoteTree {
                 let rename = Request.rename(fid: file.fid, directory: new.fid, name: Name(newName))
                 _ = try session.call(rename, interruption: interruption)
             }
+            moved(to: Name(newName), in: try node(newParent), interruption)
+        }
+    }
+
+    /// The file is found by its new name from now on, should its fid be given up or the server forget it.
+    private func moved(to name: Name, in directory: Node, _ interruption: Interruption) {
+        do throws(SessionError) {
+            let (fid, qids) = try directory.fid(interruption).walk([name], interruption)
+            let place = Node.Place(directory: directory, name: name)
+            if let qid = qids.last { nodes.moved(fid, qid, to: place) }
+        } catch {
+            // It is renamed all the same. Whoever finds nothing by the old name gets ESTALE, and looks the new one up.
         }
     }
 

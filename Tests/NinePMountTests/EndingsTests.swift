@@ -1,7 +1,14 @@
+import FUSEMount
 import Glibc
 import LinuxSystem
+import SystemPackage
 import TestSupport
 import Testing
+
+@testable import _p_mount
+
+/// A file system that answers nothing of its own.
+private final class NothingServed: FUSEFilesystem {}
 
 @Suite(.serialized) struct EndingsTests {
     @Test("a signal unmounts and exits 0", arguments: [SIGTERM, SIGINT, SIGHUP])
@@ -63,6 +70,61 @@ import Testing
         #expect(directory.isMounted)
         let helper = try Program("/usr/bin/fusermount3", ["-u", directory.mountPoint], in: directory.base)
         #expect(try helper.exitCode() == 0, "\(helper.output)")
+    }
+
+    @Test("a detached mount whose caller has given up goes, since its caller has said that there is none")
+    func callerGaveUp() throws {
+        let directory = try ServedDirectory(.own)
+        let program = try Program.buildDirectory() + "/9p-mount"
+        let arguments = "--aname tree --report-descriptor 3 \(directory.socket) \(directory.mountPoint)"
+        let script = "exec 3> >(:); wait $!; exec \(program) \(arguments)"
+        let mount = try Program("/bin/bash", ["-c", script], in: directory.base)
+        #expect(try mount.exitCode() == 0, "\(mount.output)")
+        #expect(!directory.isMounted)
+    }
+
+    @Test("a detached process that says nothing is given up by a sentence of its own: exit 3")
+    func detachedSilence() throws {
+        let ends = try ByteStream.pair()
+        #expect {
+            try Report.text(from: ends.near, within: .milliseconds(20))
+        } throws: { error in
+            let failure = error as? MountFailure
+            return failure?.code == .timedOut && failure?.text.contains("was not mounted within") == true
+        }
+        try ends.far.write(Array("2refused\n".utf8), within: HangGuard.limit)
+        ends.far.shutDown()
+        #expect(Report.failure(in: try Report.text(from: ends.near))?.text == "refused")
+    }
+
+    @Test("a mount that cannot be unmounted is said to be there still: exit 1")
+    func undetachable() throws {
+        let directory = try ServedDirectory(.own)
+        let (above, moved) = (directory.base + "/above", directory.base + "/moved")
+        let mountPoint = above + "/mount"
+        for path in [above, mountPoint] { try #require(unsafe mkdir(path, 0o755) == 0) }
+        let mount = try directory.start(at: mountPoint)
+        try eventually("the mount") { mount.output.contains("mounted ") }
+        // It is there, and no longer where it was made.
+        try #require(unsafe rename(above, moved) == 0)
+        mount.signal(SIGTERM)
+        #expect(try mount.exitCode() == 1)
+        #expect(mount.output.contains("\(mountPoint) could not be unmounted"), "\(mount.output)")
+        #expect(!mount.output.contains("is unmounted"))
+        #expect(Mounts.atOrBelow(moved).count == 1)
+    }
+
+    @Test("requests that can be read no more end the mount with a reason, not as if it had been unmounted")
+    func unreadable() throws {
+        let directory = try TemporaryDirectory()
+        let session = try FUSESession(
+            NothingServed(), at: directory.path, MountOptions(source: "test", subtype: "test"))
+        defer { session.unmount() }
+        let workers = try Workers(serving: session) { _ in }
+        FUSEDevice.sever(session.pollDescriptor)
+        try workers.start()
+        try eventually("the end") { workers.endCounter.drain() > 0 }
+        #expect(workers.failure == .badFileDescriptor)
     }
 
     @Test("what a killed 9p-mount left is taken away by the next")

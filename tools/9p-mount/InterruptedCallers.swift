@@ -24,6 +24,7 @@ final class InterruptedCallers: Sendable {
     func add(_ interruption: Interruption, _ process: CInt) {
         state.withLock { state in
             state.entries.append(Entry(interruption: interruption, process: process))
+            // Without one a killed caller waits for the server; the next to come tries again.
             if state.thread == nil { state.thread = try? Thread("callers") { [self] in watch() } }
         }
         parker.unpark()

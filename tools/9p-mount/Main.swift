@@ -98,6 +98,11 @@ struct MountCommand: ParsableCommand {
     @Flag(help: .private)
     var sayErrno = false
 
+    /// A file of whoever started this, that says that the mount is wanted: taken away when somebody unmounts it, so that who
+    /// is not this process's parent, or comes later, can tell that from any other end.
+    @Option(help: .private)
+    var record: String?
+
     @Argument(
         help: ArgumentHelp(
             "The 9P server: a unix socket's path, tcp:HOST[:PORT], fd:IN[,OUT].", valueName: "server"))
@@ -157,8 +162,13 @@ struct MountCommand: ParsableCommand {
         }
         guard let met = try ServerMeeting.met(settings, unless: signals) else { ThisProcess.end(0) }
         let mount = try RunningMount(met, settings, signals: signals)
-        report.ready(settings)
-        let failure = mount.finish(try mount.waitForEnd())
+        let failure = mount.finish(report.ready(settings) ? try mount.waitForEnd() : .signal)
+        if failure == nil, let record {
+            do throws(Errno) { try WholeFile.remove(record) } catch {
+                Report.write(
+                    "9p-mount: \(record) cannot be removed, so the mount is made again: \(error)", to: 2)
+            }
+        }
         // No deinits: threads may still wait for the kernel, and what the server keeps of ours goes with the connection.
         if let failure { Report(descriptor: nil).failed(failure) }
         ThisProcess.end(failure?.code.rawValue ?? 0)
@@ -174,16 +184,8 @@ struct MountCommand: ParsableCommand {
                 AbsolutePath.of("/proc/self/exe"),
                 ["--report-descriptor", "\(DetachedProcess.reportDescriptor)"] + arguments)
         } catch { throw MountFailure(.local, "no process could be started: \(error)") }
-        if let failure = Report.failure(in: try read(report)) { throw failure }
+        let text = try Report.text(from: ByteStream(owning: report))
+        if let failure = Report.failure(in: text) { throw failure }
         Report.write(try settings().readyLine, to: 1)
-    }
-
-    private func read(_ report: consuming OwnedDescriptor) throws -> String {
-        let stream = ByteStream(owning: report)
-        var (text, bytes) = ("", [UInt8](repeating: 0, count: 4096))
-        while case let count = try stream.read(into: &bytes, from: 0, within: .seconds(60)), count > 0 {
-            text += String(decoding: bytes.prefix(count), as: UTF8.self)
-        }
-        return text
     }
 }

@@ -45,6 +45,7 @@ extension RemoteTree {
         do throws(SessionError) {
             size = try session.walkXattr(file.fid, to: newFid, name, interruption: interruption)
         } catch {
+            // Given up half way, it may exist all the same: a clunk settles that, whatever it answers.
             if error == .interrupted || error == .timedOut { _ = try? session.clunk(newFid) }
             session.fids.give(back: newFid)
             throw error

@@ -14,6 +14,8 @@ final class RunningMount {
         case unmounted
         /// The 9P session is over.
         case sessionEnded
+        /// The kernel's requests can be read no more.
+        case unreadable(Errno)
     }
 
     private enum Token: UInt64 {
@@ -46,7 +48,8 @@ final class RunningMount {
             throw MountFailure(error)
         }
         do {
-            workers = try Workers(serving: fuse)
+            let socket = settings.socket
+            workers = try Workers(serving: fuse) { RunningMount.say($0, of: socket) }
             try workers.start()
         } catch {
             fuse.unmount()
@@ -74,7 +77,7 @@ final class RunningMount {
                 switch Token(rawValue: event.token) {
                 case .signals where signals.take() != nil: return .signal
                 case .session: return .sessionEnded
-                case .workers: return .unmounted
+                case .workers: return workersEnding
                 case .connection: hasHungUp = true
                 case .loss:
                     session.lossCounter.drain()
@@ -118,13 +121,15 @@ final class RunningMount {
                 switch Token(rawValue: event.token) {
                 case .signals where signals.take() != nil: return .signal
                 case .session: return .sessionEnded
-                case .workers: return .unmounted
+                case .workers: return workersEnding
                 default: continue
                 }
             }
             pause = min(pause * 2, .milliseconds(500))
         }
     }
+
+    private var workersEnding: Ending { workers.failure.map(Ending.unreadable) ?? .unmounted }
 
     private func giveUp(_ ending: NinePClient.Ending) -> Ending {
         let count = session.end(ending)
@@ -140,7 +145,11 @@ final class RunningMount {
                 + "\(tree.inDoubt.load(ordering: .relaxed)) changes ended in doubt, with EIO, so far")
     }
 
-    private func say(_ text: String) { Report.write("9p-mount: \(settings.socket): \(text)", to: 2) }
+    private func say(_ text: String) { Self.say(text, of: settings.socket) }
+
+    private static func say(_ text: String, of socket: String) {
+        Report.write("9p-mount: \(socket): \(text)", to: 2)
+    }
 
     // MARK: Ending
 
@@ -150,34 +159,69 @@ final class RunningMount {
     func finish(_ ending: Ending) -> MountFailure? {
         switch ending {
         case .signal: writeBack()
-        case .sessionEnded, .unmounted: break
+        case .sessionEnded, .unmounted, .unreadable: break
         }
         fuse.stop()
-        if ending != .unmounted { try? FUSEDevice.detach(settings.mountPoint) }
+        let undetached = ending == .unmounted ? nil : detach()
         // Whoever still waits for the server gets EIO.
         session.end()
         // Where files are open the threads wait on; they end with the process, and the mount is out of the tree already.
         if wait(for: workers.endCounter, .seconds(2)) { fuse.unmount() }
-        guard ending == .sessionEnded, let reason = session.ending else { return nil }
-        return MountFailure(.local, "\(settings.socket): \(reason); \(settings.mountPoint) is unmounted")
+        return failure(ending, undetached)
+    }
+
+    /// - Returns: why the mount could not be taken out of the tree.
+    private func detach() -> Errno? {
+        do throws(Errno) { try FUSEDevice.detach(settings.mountPoint) } catch {
+            // Somebody was faster.
+            return error == .invalidArgument ? nil : error
+        }
+        return nil
+    }
+
+    private func failure(_ ending: Ending, _ undetached: Errno?) -> MountFailure? {
+        let reason: String? =
+            switch ending {
+            case .signal, .unmounted: nil
+            case .sessionEnded: session.ending.map { "\(settings.socket): \($0)" }
+            case .unreadable(let errno): "/dev/fuse: \(errno)"
+            }
+        let path = settings.mountPoint
+        let outcome =
+            undetached.map {
+                "\(path) could not be unmounted (\($0)): take it away with fusermount3 -u -z \(path)"
+            }
+            ?? "\(path) is unmounted"
+        guard reason != nil || undetached != nil else { return nil }
+        return MountFailure(.local, [reason, outcome].compactMap(\.self).joined(separator: "; "))
     }
 
     /// Written pages of shared mappings go to the server first, if that takes no longer than 10 seconds.
     private func writeBack() {
-        guard settings.tree.caching == .mmap, let done = try? EventCounter() else { return }
-        let path = settings.mountPoint
-        let thread = try? Thread("write-back") {
-            _ = try? MountServing.synchronize(path)
-            done.signal()
-        }
-        if thread != nil { _ = wait(for: done, .seconds(10)) }
+        guard settings.tree.caching == .mmap else { return }
+        let (path, socket) = (settings.mountPoint, settings.socket)
+        do throws(Errno) {
+            let done = try EventCounter()
+            _ = try Thread("write-back") {
+                do throws(Errno) { try MountServing.synchronize(path) } catch {
+                    RunningMount.say("pages of shared mappings may be lost: \(error)", of: socket)
+                }
+                done.signal()
+            }
+            if !wait(for: done, .seconds(10)) {
+                say("pages of shared mappings may be lost: the server did not take them within 10 s")
+            }
+        } catch { say("pages of shared mappings may be lost: \(error)") }
     }
 
     private func wait(for counter: EventCounter, _ limit: Duration) -> Bool {
-        guard let poller = try? Poller() else { return false }
         do throws(Errno) {
+            let poller = try Poller()
             try poller.add(counter.rawDescriptor, .readable, token: 1)
             return try !poller.wait(for: limit).isEmpty
-        } catch { return false }
+        } catch {
+            // As if it had not come in time.
+            return false
+        }
     }
 }

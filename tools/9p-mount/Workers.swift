@@ -11,15 +11,21 @@ final class Workers: Sendable {
     private struct State {
         var threadCount = 0
         var idleCount = 0
+        var failure: Errno?
+        var hasLackedThread = false
     }
 
-    /// Signalled when the last thread has ended, because the mount has.
+    /// Signalled when the last thread has ended: the mount has, or its requests can be read no more (`failure`).
     let endCounter: EventCounter
+    /// Why requests could be read no more; `nil` when somebody unmounted.
+    var failure: Errno? { state.withLock { $0.failure } }
     private let session: FUSESession
+    /// What is not to be lost, and costs no request.
+    private let say: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    init(serving session: FUSESession) throws(Errno) {
-        self.session = session
+    init(serving session: FUSESession, say: @escaping @Sendable (String) -> Void) throws(Errno) {
+        (self.session, self.say) = (session, say)
         endCounter = try EventCounter()
         try MountServing.makeBlocking(session.pollDescriptor)
     }
@@ -36,14 +42,23 @@ final class Workers: Sendable {
     }
 
     private func serve() {
+        do throws(Errno) { try serveUntilEnd() } catch {
+            state.withLock { $0.failure = $0.failure ?? error }
+            // The others wait in reads that may not fail: whoever waits for the end is told now.
+            session.stop()
+            endCounter.signal()
+        }
+        leave()
+    }
+
+    private func serveUntilEnd() throws(Errno) {
         var buffer = RequestBuffer()
-        while let step = try? session.receive(into: &buffer), step != .ended {
+        while case let step = try session.receive(into: &buffer), step != .ended {
             guard step == .processed else { continue }
             becomeBusy()
             session.process(&buffer)
             becomeIdle()
         }
-        leave()
     }
 
     private func becomeBusy() {
@@ -51,7 +66,17 @@ final class Workers: Sendable {
             state.idleCount -= 1
             return state.idleCount == 0 && state.threadCount < Workers.mostThreads
         }
-        if isLast { try? start() }
+        guard isLast else { return }
+        do throws(Errno) { try start() } catch { lacksThread(error) }
+    }
+
+    /// Requests are served all the same, one after the other by the threads there are. Said once.
+    private func lacksThread(_ error: Errno) {
+        let isFirst = state.withLock { state in
+            defer { state.hasLackedThread = true }
+            return !state.hasLackedThread
+        }
+        if isFirst { say("no further thread (\(error)): requests wait for one another") }
     }
 
     private func becomeIdle() { state.withLock { $0.idleCount += 1 } }

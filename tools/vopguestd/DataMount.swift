@@ -37,8 +37,8 @@ final class DataMount {
     /// Who serves it.
     private enum Server {
         case started(SpawnedProcess, OutputPipe)
-        /// By a daemon before this one.
-        case adopted(WatchedProcess)
+        /// By a daemon before this one, with a record beside that socket.
+        case adopted(WatchedProcess, socket: String)
     }
 
     private let server: Server
@@ -63,7 +63,10 @@ final class DataMount {
         let output = try OutputPipe()
         defer { output.closeWritingEnd() }
         let process = try SpawnedProcess(
-            CompanionProgram.path("9p-mount"), ["--foreground", "--say-errno", socket, path],
+            CompanionProgram.path("9p-mount"),
+            [
+                "--foreground", "--say-errno", "--record", MountRecord.file(socket), socket, path,
+            ],
             output: output.writingEnd, isDetached: true)
         server = .started(process, output)
         mounting = change
@@ -79,8 +82,10 @@ final class DataMount {
     }
 
     /// Takes over a process that an earlier daemon started, and that is mounted.
-    init(adopting process: WatchedProcess, _ poller: borrowing Poller) throws(Errno) {
-        server = .adopted(process)
+    init(
+        adopting process: WatchedProcess, at socket: String, _ poller: borrowing Poller
+    ) throws(Errno) {
+        server = .adopted(process, socket: socket)
         isMounted = true
         try poller.add(process.pollDescriptor, .readable, token: UInt64(process.pollDescriptor))
     }
@@ -88,14 +93,14 @@ final class DataMount {
     var process: CInt {
         switch server {
         case .started(let process, _): process.identifier
-        case .adopted(let process): process.identifier
+        case .adopted(let process, _): process.identifier
         }
     }
 
     private func signal(_ signal: Signal) {
         switch server {
         case .started(let process, _): process.signal(signal)
-        case .adopted(let process): process.signal(signal)
+        case .adopted(let process, _): process.signal(signal)
         }
     }
 
@@ -123,11 +128,15 @@ final class DataMount {
         return steps + stuck()
     }
 
-    /// Of somebody else's child the kernel tells that it has ended, and not how.
+    /// Of somebody else's child the kernel tells that it has ended, and not how. What is left of its record does.
     private func serviceAdopted() -> [Step] {
-        guard case .adopted(let process) = server, process.hasEnded else { return stuck() }
+        guard case .adopted(let process, let socket) = server, process.hasEnded else { return stuck() }
         for waiting in unmounting { waiting.succeed() }
-        return [.ended(isEnding ? .asked : .lost("9p-mount ended"))]
+        if isEnding { return [.ended(.asked)] }
+        do throws(Errno) {
+            if try MountRecord.kept(beside: socket) == nil { return [.ended(.byOthers)] }
+        } catch { return [.ended(.lost("9p-mount ended, and its record cannot be read: \(error)"))] }
+        return [.ended(.lost("9p-mount ended"))]
     }
 
     private func stuck() -> [Step] {

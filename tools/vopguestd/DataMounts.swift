@@ -73,7 +73,7 @@ final class DataMounts {
             }
             wanted[source.tag]?.isKept = false
             if let mount = known.mount { return mount.unmount(change) }
-            MountRecord.forget(beside: known.socket)
+            forgetRecord(known)
             wanted[source.tag] = nil
             return change.succeed()
         }
@@ -128,19 +128,42 @@ final class DataMounts {
 
     /// What a daemon before this one kept of a device that is seen for the first time.
     private func recall(_ source: Source) {
-        guard recalled.insert(source.tag).inserted, wanted[source.tag] == nil,
-            let record = MountRecord(beside: source.socket)
-        else { return }
-        var entry = Wanted(path: record.path, socket: source.socket, device: source.device)
-        entry.isKept = true
-        if let process = record.running(), let mount = try? DataMount(adopting: process, poller) {
-            entry.mount = mount
+        guard recalled.insert(source.tag).inserted, wanted[source.tag] == nil else { return }
+        do throws(Errno) {
+            guard let record = try MountRecord.kept(beside: source.socket) else { return }
+            var entry = Wanted(path: record.path, socket: source.socket, device: source.device)
+            entry.isKept = true
+            // It is wanted in any case: one that cannot be watched is tried again as one that failed is.
+            defer { wanted[source.tag] = entry }
+            if let process = try record.running() {
+                entry.mount = try DataMount(adopting: process, at: source.socket, poller)
+                reporter(
+                    "mount-adopted", source.device, "at \(record.path), process \(process.identifier)", false)
+            } else {
+                entry.dead = deadMount(entry)
+            }
+        } catch {
             reporter(
-                "mount-adopted", source.device, "at \(record.path), process \(process.identifier)", false)
-        } else {
-            entry.dead = try? DeadMount(at: record.path, poller)
+                "mount-failed", source.device,
+                "what a daemon before this one mounted is not known, or cannot be watched: \(error)", true)
         }
-        wanted[source.tag] = entry
+    }
+
+    /// Without it the next 9p-mount takes away what the last one left.
+    private func deadMount(_ entry: Wanted) -> DeadMount? {
+        do throws(Errno) { return try DeadMount(at: entry.path, poller) } catch {
+            reporter("mount-note", entry.device, "no thread to look at \(entry.path): \(error)", false)
+            return nil
+        }
+    }
+
+    private func forgetRecord(_ entry: Wanted) {
+        do throws(Errno) { try MountRecord.forget(beside: entry.socket) } catch {
+            reporter(
+                "not-saved", entry.device,
+                "a daemon after this one mounts \(entry.path) again: \(MountRecord.file(entry.socket)) cannot be removed: "
+                    + "\(error)", true)
+        }
     }
 
     private func areDeadOnesGone() -> Bool {
@@ -198,13 +221,13 @@ final class DataMounts {
         switch ending {
         case .asked:
             reporter("unmounted", entry.device, "from \(entry.path)", false)
-            MountRecord.forget(beside: entry.socket)
+            forgetRecord(entry)
             if !isEnding { wanted[tag] = nil }
         case .byOthers:
             reporter(
                 "unmounted", entry.device,
                 "from \(entry.path), by somebody else; it is not mounted again until it is asked for", false)
-            MountRecord.forget(beside: entry.socket)
+            forgetRecord(entry)
             wanted[tag] = nil
         case .failed(let reason):
             reporter("mount-failed", entry.device, "at \(entry.path): \(reason)", true)
@@ -213,8 +236,7 @@ final class DataMounts {
             let next = isEnding ? "" : "; it is mounted anew when the device is there"
             reporter("mount-lost", entry.device, "from \(entry.path): \(reason)\(next)", true)
             wanted[tag]?.retry.failed(at: .now)
-            // Without it the next 9p-mount takes it away.
-            wanted[tag]?.dead = try? DeadMount(at: entry.path, poller)
+            wanted[tag]?.dead = deadMount(entry)
         }
     }
 }

@@ -25,6 +25,7 @@ final class DeadMount {
             _ = try MountPointStatus(of: path)
         } catch {
             guard error == .socketNotConnected else { return }
+            // The next 9p-mount tries too, and what it says is reported.
             do throws(Errno) { try FUSEDevice.detach(path) } catch { return }
         }
     }

@@ -115,6 +115,7 @@ final class GuestLinkSide: LinkSide {
 
     // MARK: Data mounts
 
+    /// Nothing, for a device that has gone meanwhile.
     func mountPath(of device: String) -> String {
         guard let snapshot = try? backend.snapshot(of: device), let tag = tag(of: snapshot) else { return "" }
         return mounts.path(of: tag)

@@ -8,21 +8,33 @@ import SystemPackage
 /// 4711 123456
 /// /mnt/share
 /// ```
-/// The process's number and start time, and where it is mounted.
+/// The process's number and start time, and where it is mounted. `9p-mount` itself takes the record away when somebody
+/// unmounts it by hand: then nobody wants it any more, whoever started the process, and whether this daemon ran then.
 struct MountRecord: Equatable {
     let process: CInt
     let startTime: UInt64
     let path: String
 
-    /// - Returns: `nil` when the process has ended.
+    /// - Returns: `nil` when the process has ended; its end is told otherwise.
     init?(_ process: CInt, at path: String) {
         guard let start = (try? WatchedProcess(process))?.startTime else { return nil }
         (self.process, self.startTime, self.path) = (process, start, path)
     }
 
-    /// As it was kept; `nil` when nothing was, or not that.
-    init?(beside socket: String) {
-        guard let bytes = try? WholeFile.contents(of: Self.file(socket)) else { return nil }
+    /// As it was kept; `nil` when nothing was.
+    ///
+    /// - Throws: why it cannot be read; `EINVAL` for what is no such record.
+    static func kept(beside socket: String) throws(Errno) -> MountRecord? {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try WholeFile.contents(of: file(socket)) } catch {
+            guard error == .noSuchFileOrDirectory else { throw error }
+            return nil
+        }
+        guard let record = MountRecord(bytes) else { throw .invalidArgument }
+        return record
+    }
+
+    private init?(_ bytes: [UInt8]) {
         let lines = String(decoding: bytes, as: UTF8.self).split(
             separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
         guard lines.count == 2 else { return nil }
@@ -38,13 +50,20 @@ struct MountRecord: Equatable {
         try WholeFile.replace(Self.file(socket), with: [UInt8](text.utf8), isDurable: false)
     }
 
-    static func forget(beside socket: String) { try? WholeFile.remove(file(socket)) }
+    /// - Throws: why it is still there: a daemon after this one would mount it again.
+    static func forget(beside socket: String) throws(Errno) { try WholeFile.remove(file(socket)) }
 
     /// The process, if it still runs and is the one that was meant.
-    func running() -> WatchedProcess? {
-        guard let found = try? WatchedProcess(process), found.startTime == startTime else { return nil }
-        return found
+    ///
+    /// - Throws: why it cannot be watched.
+    func running() throws(Errno) -> WatchedProcess? {
+        let found: WatchedProcess
+        do throws(Errno) { found = try WatchedProcess(process) } catch {
+            guard error == .noSuchProcess else { throw error }
+            return nil
+        }
+        return found.startTime == startTime ? found : nil
     }
 
-    private static func file(_ socket: String) -> String { socket + ".mount" }
+    static func file(_ socket: String) -> String { socket + ".mount" }
 }

@@ -156,7 +156,7 @@ let package = Package(
         .executableTarget(
             name: "abi-check", dependencies: ["CVOP"], path: "abi/tests", exclude: ["cxx", "check"],
             cSettings: c),
-        tests("LinuxSystem", ["TestSupport"]),
+        tests("LinuxSystem", ["TestSupport", system]),
         tests("SharedMemory", ["TestSupport", "LinuxSystem", system]),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),

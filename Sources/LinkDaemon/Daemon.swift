@@ -37,6 +37,8 @@ public struct Daemon {
             ThisProcess.outlivesBrokenPipes()
             let signals = try SignalDescriptor([.terminate, .interrupt, .hangUp])
             try makeStateDirectory()
+            let claim = try claimState()
+            defer { withExtendedLifetime(claim) {} }
             try RuntimeDirectory.make(treePath)
             let mailbox = try RootMailbox()
             let events = EventLog()
@@ -61,6 +63,26 @@ public struct Daemon {
                 description:
                     "\(statePath), where links and devices are saved, cannot be made: \(error); "
                     + "give another directory with --state")
+        }
+    }
+
+    /// Two daemons that save to one directory would each lose what the other has saved.
+    private func claimState() throws(Failure) -> DirectoryClaim {
+        let this = "process \(ThisProcess.identifier), with its control tree at \(treePath)"
+        do throws(DirectoryClaim.Failure) { return try DirectoryClaim(of: statePath, by: this) } catch {
+            switch error {
+            case .held(let holder):
+                throw Failure(
+                    description:
+                        "\(statePath), where links and devices are saved, is in use by "
+                        + "\(holder ?? "another process"); end that one, or give another directory with --state"
+                )
+            case .system(let errno):
+                throw Failure(
+                    description:
+                        "\(DirectoryClaim.file(statePath)) cannot be locked: \(errno); give another directory with --state"
+                )
+            }
         }
     }
 

@@ -221,8 +221,12 @@ refused 2 'mount: 9p-mount: mount point .*/file is not a directory: choose' gues
 refused 2 'refused to attach .other.*--aname' \
     "$bin/9p-mount" --foreground --aname other "$work/served.sock" "$work/second"
 for command in vophostd vopguestd; do
-    words=("$bin/$command" --state "$work/state")
+    words=("$bin/$command")
     [ $command = vophostd ] || words+=(--sockets "$work/sockets")
+    # By the daemon of its side.
+    refused 1 "is in use by process ${process[$command]}, with its control tree at $work/.*--state" \
+        "${words[@]}" --tree "$work/another-tree" --state "$work/state"
+    words+=(--state "$work/another-state")
     refused 1 'mounted on it already: unmount that, or choose another directory$' "${words[@]}" --tree "$mount"
     refused 1 'mounted' "${words[@]}" --tree "$work/host"
     refused 1 'directory' "${words[@]}" --tree "$work/file"
@@ -230,7 +234,8 @@ done
 if [ "$(id -u)" = 0 ]; then
     echo "no /dev/fuse, and an ordinary user"
     mkdir "$work/tree"
-    for command in "vophostd --state $work/state --tree $work/tree" "vopguestd --state $work/state --tree $work/tree --sockets $work/sockets" \
+    for command in "vophostd --state $work/another-state --tree $work/tree" \
+        "vopguestd --state $work/another-state --tree $work/tree --sockets $work/sockets" \
         "9p-mount --foreground $work/served.sock $work/second"; do
         refused 1 '/dev/fuse does not exist: load' unshare -m --propagation private \
             sh -c "mount -t tmpfs none /dev && exec '$bin/'$command"

@@ -76,7 +76,7 @@ done
 refused 1 '^9p-mount: .*see 9p-mount --help' "$bin/9p-mount"
 refused 1 'name a directory with --export' "$bin/9p-server"
 refused 1 "^9p-server: Unknown option '--bogus'; see 9p-server --help" "$bin/9p-server" --bogus
-refused 1 "'tcp:1' is invalid for '--listen .*give unix:PATH" "$bin/9p-server" --export "/=$export" --listen tcp:1
+refused 1 "'udp:1' is invalid for '--listen .*give unix:PATH" "$bin/9p-server" --export "/=$export" --listen udp:1
 
 echo "unknown or duplicate names, types and links"
 refused 4 "no device 'nowhere/x'; devices are ep0/good" host_ctl device show nowhere/x
@@ -220,6 +220,9 @@ errno EINVAL "$slot/mount" relative/path
 refused 2 'mount: 9p-mount: mount point .*/file is not a directory: choose' guest_ctl device set ep0/9p0 "mount=$work/file"
 refused 2 'refused to attach .other.*--aname' \
     "$bin/9p-mount" --foreground --aname other "$work/served.sock" "$work/second"
+# What a daemon makes before it looks at its tree.
+mkdir -p "$work/another-state/"{host,guest}
+touch "$work/another-state/"{host,guest}.lock
 for command in vophostd vopguestd; do
     words=("$bin/$command")
     [ $command = vophostd ] || words+=(--sockets "$work/sockets")

@@ -25,7 +25,7 @@ struct VOPBench: ParsableCommand {
     var parts: [Part] = Part.allCases
 
     enum Part: String, CaseIterable, ExpressibleByArgument {
-        case ring, wake, copy, ninep, mount, scale
+        case ring, wake, copy, ninep, mount, scale, attack
     }
 
     func run() throws {
@@ -41,6 +41,7 @@ struct VOPBench: ParsableCommand {
             case .copy: try CopyBench(extent: extent, programs: programs).run(&report)
             case .ninep: try NinePBench(extent: extent, programs: programs).run(&report)
             case .mount: try MountBench(extent: extent, programs: programs).run(&report)
+            case .attack: try AttackBench(extent: extent, programs: programs).run(&report)
             case .scale: try ScaleBench(extent: extent, programs: programs).run(&report)
             }
         }

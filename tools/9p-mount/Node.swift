@@ -155,6 +155,9 @@ final class Node: Sendable {
 
     func seen(_ attributes: NineP.FileAttributes) { state.withLock { $0.lastSeen = attributes } }
 
+    /// The mode as last seen; zero before that.
+    var lastMode: UInt32 { state.withLock { $0.lastSeen?.mode ?? 0 } }
+
     func written(upTo end: UInt64) {
         state.withLock { state in
             if let size = state.lastSeen?.size, size < end { state.lastSeen?.size = end }

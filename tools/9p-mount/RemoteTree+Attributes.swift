@@ -27,9 +27,11 @@ extension RemoteTree {
     func setAttributes(
         _ request: consuming FUSERequest, of inode: InodeNumber, to changes: AttributeChanges
     ) {
+        let caller = request.caller
         let attributes = attempt(request) { interruption throws(SessionError) in
             let node = try node(inode)
-            let change = AttributeChange(changes)
+            var change = AttributeChange(changes)
+            try dropSetID(of: node, with: &change, by: caller, interruption)
             if !change.valid.isEmpty { try apply(change, to: node, changes.file, interruption) }
             return FUSEMount.FileAttributes(try node.attributes(interruption), inode)
         }
@@ -109,10 +111,13 @@ struct Permission {
             return mask & 1 == 0 || isDirectory || attributes.mode & 0o111 != 0
         }
         if caller.user == attributes.user { return attributes.mode >> 6 & mask == mask }
-        let isMember =
-            caller.group == attributes.group
-            || ThreadStatus(of: caller.process)?.groups.contains(attributes.group) == true
-        return attributes.mode >> (isMember ? 3 : 0) & mask == mask
+        return attributes.mode >> (caller.isMember(of: attributes.group) ? 3 : 0) & mask == mask
+    }
+}
+
+extension Caller {
+    func isMember(of group: UInt32) -> Bool {
+        self.group == group || ThreadStatus(of: process)?.groups.contains(group) == true
     }
 }
 

@@ -46,10 +46,12 @@ extension RemoteTree {
         let found = attempt(request) { interruption throws(SessionError) in
             let directory = try node(parent)
             let fid = try directory.fid(interruption).clone(interruption)
-            _ = try session.create(
-                Name(name), in: fid.fid, [.writeOnly, .exclusive, .create], mode: mode & 0o7777,
+            let (qid, _) = try session.create(
+                Name(name), in: fid.fid, [.writeOnly, .exclusive, .create], mode: initialMode(mode),
                 group: caller.group, interruption: interruption)
-            return try give(try find(Name(name), in: directory, interruption), to: caller, interruption)
+            let found = try find(Name(name), in: directory, interruption)
+            guard found.node.inode == NodeTable.inode(of: qid) else { return found }
+            return try give(found, mode: mode, to: caller, interruption)
         }
         reply(request, found)
     }
@@ -62,23 +64,38 @@ extension RemoteTree {
         let found = attempt(request) { interruption throws(SessionError) in
             let directory = try node(parent)
             let fid = try directory.fid(interruption)
-            _ = try session.call(message(fid.fid, caller.group), interruption: interruption)
-            return try give(try find(Name(name), in: directory, interruption), to: caller, interruption)
+            let made = try session.call(message(fid.fid, caller.group), interruption: interruption).madeQid
+            let found = try find(Name(name), in: directory, interruption)
+            // Somebody may have put another file there meanwhile, which is not this caller's to have.
+            guard let made, found.node.inode == NodeTable.inode(of: made) else { return found }
+            return try give(found, mode: 0, to: caller, interruption)
         }
         reply(request, found)
     }
 
+    /// The mode to make an ordinary file with: one that becomes somebody else's is never the server's user's and set-user-ID.
+    private func initialMode(_ mode: UInt32) -> UInt32 {
+        settings.allowsOthers ? mode & 0o7777 & ~SetIDBits.all : mode & 0o7777
+    }
+
     /// Where others than the user who attached may make files, these become theirs, if the server allows that.
+    ///
+    /// - Parameter mode: whose set-user-ID and set-group-ID bits the file is to have at the end.
     private func give(
-        _ found: Found, to caller: Caller, _ interruption: Interruption
+        _ found: Found, mode: UInt32, to caller: Caller, _ interruption: Interruption
     ) throws(SessionError) -> Found {
-        guard settings.allowsOthers, found.attributes.user != caller.user else { return found }
+        guard settings.allowsOthers else { return found }
         var change = AttributeChange()
-        (change.valid, change.user) = (.user, caller.user)
-        let fid = try found.node.fid(interruption)
+        if found.attributes.user != caller.user { (change.valid, change.user) = (.user, caller.user) }
+        if SetIDBits.areIn(mode) {
+            change.valid.insert(.mode)
+            change.mode = found.attributes.mode & 0o7777 | mode & SetIDBits.all
+        }
+        guard !change.valid.isEmpty else { return found }
+        let fid = try found.node.statusFid(interruption)
         do throws(SessionError) {
             try session.change(fid.fid, change, interruption: interruption)
-            return Found(node: found.node, attributes: try fid.attributes(interruption))
+            return Found(node: found.node, attributes: try found.node.attributes(by: fid, interruption))
         } catch {
             guard case .refused = error else { throw error }
             return found
@@ -96,13 +113,15 @@ extension RemoteTree {
         let created = attempt(request) { interruption throws(SessionError) in
             let directory = try node(parent)
             let open = try directory.fid(interruption).clone(interruption)
-            let (qid, ioUnit) = try session.create(
-                Name(name), in: open.fid, flags, mode: mode & 0o7777, group: caller.group,
-                interruption: interruption)
-            let found = try give(
-                try foundAfterCreation(Name(name), qid, in: directory, open, interruption), to: caller,
-                interruption)
-            return (found, handles.add(found.node, open, flags, ioUnit: ioUnit))
+            let (qid, ioUnit) = try create(Name(name), open, flags, mode, for: caller, interruption)
+            let made = try foundAfterCreation(Name(name), qid, in: directory, open, interruption)
+            let handle = handles.add(made.node, open, flags, ioUnit: ioUnit)
+            do throws(SessionError) {
+                return (try give(made, mode: mode, to: caller, interruption), handle)
+            } catch {
+                _ = handles.remove(handle.number)
+                throw error
+            }
         }
         switch created {
         case .success((let found, let handle)):
@@ -117,12 +136,28 @@ extension RemoteTree {
         }
     }
 
+    /// Where the kernel checks permissions, what somebody else has made since it looked must pass that check: ESTALE has it
+    /// look again.
+    private func create(
+        _ name: Name, _ open: RemoteFid, _ flags: OpenFlags, _ mode: UInt32, for caller: Caller,
+        _ interruption: Interruption
+    ) throws(SessionError) -> (Qid, UInt32) {
+        do throws(SessionError) {
+            return try session.create(
+                name, in: open.fid, settings.allowsOthers ? flags.union(.exclusive) : flags,
+                mode: initialMode(mode), group: caller.group, interruption: interruption)
+        } catch .refused(.fileExists) where !flags.contains(.exclusive) {
+            throw .refused(.staleNFSFileHandle)
+        }
+    }
+
     /// The node of a file just made and open. Its name may lead elsewhere by now; then the open fid is cloned.
     private func foundAfterCreation(
         _ name: Name, _ qid: Qid, in directory: Node, _ open: RemoteFid, _ interruption: Interruption
     ) throws(SessionError) -> Found {
         let attributes = try open.attributes(interruption)
         let place = Node.Place(directory: directory, name: name)
+        defer { nodes[NodeTable.inode(of: qid)]?.seen(attributes) }
         // Whatever keeps the name from leading there, the open fid does.
         if let (fid, qids) = try? directory.fid(interruption).walk([name], interruption),
             qids.last?.path == qid.path
@@ -140,4 +175,14 @@ enum FileType {
     static let mask: UInt32 = 0o170000
     static let regular: UInt32 = 0o100000
     static let directory: UInt32 = 0o040000
+}
+
+extension Reply {
+    /// The file that mkdir, symlink or mknod made.
+    fileprivate var madeQid: Qid? {
+        switch self {
+        case .mkdir(let qid), .symlink(let qid), .mknod(let qid): qid
+        default: nil
+        }
+    }
 }

@@ -7,9 +7,12 @@ import SystemPackage
 /// Opening, reading, writing and closing.
 extension RemoteTree {
     func open(_ request: consuming FUSERequest, _ inode: InodeNumber, file: OpenFile) {
-        let flags = OpenFlags(system: file.flags)
+        let (flags, caller) = (OpenFlags(system: file.flags), request.caller)
         let opened = attempt(request) { interruption throws(SessionError) in
-            try openHandle(try node(inode), flags, interruption)
+            let node = try node(inode)
+            let handle = try openHandle(node, flags, interruption)
+            if flags.contains(.truncate) { try dropSetID(of: node, changedBy: caller, interruption) }
+            return handle
         }
         let options: OpenReply.Options = settings.caching == .none ? [.directIO, .parallelDirectWrites] : []
         reply(request, opened, options)
@@ -87,8 +90,10 @@ extension RemoteTree {
         _ request: consuming FUSERequest, _ inode: InodeNumber, _ bytes: RawSpan, at offset: UInt64,
         file: OpenFile
     ) {
+        let caller = request.caller
         let written = attempt(request) { interruption throws(SessionError) in
             var handle = try handle(file)
+            if !file.isWriteBack { try dropSetID(of: handle.node, changedBy: caller, interruption) }
             // Pages have a place of their own; what appends would put them at the end.
             if file.isWriteBack, handle.flags.contains(.append) {
                 handle = try writeBackHandle(handle, interruption)

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "clinux_files.h"
@@ -25,4 +26,9 @@ int clinux_find_lock(int descriptor, int *kind, int64_t *start, int64_t *length,
     *length = lock.l_len;
     *process = lock.l_pid;
     return 0;
+}
+
+int clinux_set_whole_file_lock(int descriptor, int kind) {
+    int operation = kind == 0 ? LOCK_SH : kind == 1 ? LOCK_EX : LOCK_UN;
+    return flock(descriptor, operation | LOCK_NB) < 0 ? -errno : 0;
 }

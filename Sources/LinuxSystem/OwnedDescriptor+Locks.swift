@@ -25,6 +25,13 @@ extension OwnedDescriptor {
         _ = try checked(clinux_set_lock(rawValue, lock.kind.rawValue, lock.start, lock.length))
     }
 
+    /// A lock of `flock(2)`, which is of another kind: the two do not see each other.
+    ///
+    /// - Throws: `EAGAIN` when somebody else holds a conflicting one; the lock this description held is gone then.
+    public borrowing func setWholeFileLock(_ kind: RangeLock.Kind) throws(Errno) {
+        _ = try checked(clinux_set_whole_file_lock(rawValue, kind.rawValue))
+    }
+
     /// The first lock of anybody else in the way of `lock`, with its process (-1 when it belongs to a description).
     public borrowing func conflict(with lock: RangeLock) throws(Errno) -> (lock: RangeLock, process: Int32)? {
         var kind = lock.kind.rawValue

@@ -40,6 +40,7 @@ final class FileLocks: @unchecked Sendable {
         func conflict(with lock: RangeLock, for owner: LockOwner) -> Held? {
             held.first {
                 $0.overlaps(lock) && $0.owner != owner && ($0.kind == .write || lock.kind == .write)
+                    && $0.owner.meets(owner, $0.lock, lock)
             }
         }
 
@@ -54,6 +55,41 @@ final class FileLocks: @unchecked Sendable {
                 descriptions[owner] = description
                 return description
             } catch .permissionDenied { return nil }
+        }
+
+        /// Takes the lock towards local processes.
+        mutating func claim(
+            _ lock: RangeLock, for holder: LockHolder, through file: OpenFile
+        ) throws(Errno) {
+            let owner = holder.owner
+            let excludesFlock = owner.excludesFlock(lock)
+            do throws(Errno) {
+                if excludesFlock { try file.description.setWholeFileLock(lock.kind) }
+                if owner.call != .flock { try file.description.setLock(lock.asFar(as: file)) }
+            } catch {
+                if excludesFlock { keepFlock(of: holder, file) }
+                throw error
+            }
+        }
+
+        /// The kernel may have dropped what was held by `flock` when the kind could not be changed: it is taken again, and
+        /// if somebody else was quicker, the owner holds nothing, as after `flock` itself.
+        private mutating func keepFlock(of holder: LockHolder, _ file: OpenFile) {
+            let held = held.first { $0.owner == holder.owner && holder.owner.excludesFlock($0.lock) }
+            do throws(Errno) { try file.description.setWholeFileLock(held?.kind ?? .unlock) } catch {
+                guard holder.owner.call == .flock else { return }
+                let before = self.held.count
+                carve(RangeLock(.unlock, start: 0, length: 0), of: holder.owner)
+                holder.quota.add(self.held.count - before)
+            }
+        }
+
+        /// Gives up the `flock` of an owner that holds the whole file no more.
+        private func settleFlock(of owner: LockOwner) throws(Errno) {
+            guard owner.call != .fcntl, let file = descriptions[owner],
+                !held.contains(where: { $0.owner == owner && owner.excludesFlock($0.lock) })
+            else { return }
+            try file.description.setWholeFileLock(.unlock)
         }
 
         mutating func insert(_ lock: RangeLock, for holder: LockHolder) {
@@ -79,14 +115,17 @@ final class FileLocks: @unchecked Sendable {
             let index = held.firstIndex { $0.start > new.start } ?? held.count
             held.insert(new, at: index)
             holder.quota.add(held.count - before)
+            // An unlock of what is locked does not fail.
+            try? settleFlock(of: holder.owner)
         }
 
         /// First towards local processes: what the kernel keeps (`ENOLCK`), the table must not forget.
         mutating func unlock(_ lock: RangeLock, of owner: LockOwner, quota: LockQuota) throws(Errno) {
-            try descriptions[owner]?.description.setLock(lock)
+            if owner.call != .flock { try descriptions[owner]?.description.setLock(lock) }
             let before = held.count
             carve(lock, of: owner)
             quota.add(held.count - before)
+            try settleFlock(of: owner)
             forgetIdleOwner(owner)
         }
 
@@ -99,6 +138,7 @@ final class FileLocks: @unchecked Sendable {
                 let lock = RangeLock(.unlock, start: old.lock.start, length: old.lock.length)
                 // What the kernel will not split off goes with the owner's description.
                 try? descriptions[old.owner]?.description.setLock(lock)
+                try? settleFlock(of: old.owner)
             }
             let owners = Set(released.map(\.owner))
             for owner in owners { forgetIdleOwner(owner) }
@@ -125,5 +165,16 @@ final class FileLocks: @unchecked Sendable {
             kept.sort { $0.start < $1.start }
             held = kept
         }
+    }
+}
+
+extension RangeLock {
+    /// What a description that may only read, or only write, can hold of it: a read lock keeps local writers out,
+    /// a write lock everybody.
+    fileprivate func asFar(as description: OpenFile?) -> RangeLock {
+        guard let description else { return self }
+        if kind == .write, !description.canWrite { return RangeLock(.read, start: start, length: length) }
+        if kind == .read, !description.canRead { return RangeLock(.write, start: start, length: length) }
+        return self
     }
 }

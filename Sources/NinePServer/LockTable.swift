@@ -3,13 +3,6 @@ import NineP
 import Synchronization
 import SystemPackage
 
-/// Who holds a lock: a process of a client's, as that client names them, and never beyond its own session.
-struct LockOwner: Hashable, Sendable {
-    let session: ObjectIdentifier
-    let client: Name
-    let process: UInt32
-}
-
 /// How many more ranges one client may hold.
 final class LockQuota: Sendable {
     private let capacity: Int
@@ -30,7 +23,7 @@ struct LockHolder: Sendable {
 }
 
 /// All locks that clients hold, by file. Among clients this table decides; towards local processes each owner has
-/// an open file description of its own, whose lock (OFD) the kernel shows everybody.
+/// an open file description of its own, whose locks the kernel holds against everybody.
 final class LockTable: Sendable {
     struct Conflict {
         let lock: RangeLock
@@ -55,7 +48,7 @@ final class LockTable: Sendable {
             guard locks.conflict(with: lock, for: holder.owner) == nil else { return .blocked }
             let description = try locks.description(of: holder.owner, open)
             do throws(Errno) {
-                try description?.description.setLock(lock.asFar(as: description))
+                if let description { try locks.claim(lock, for: holder, through: description) }
             } catch {
                 locks.forgetIdleOwner(holder.owner)
                 switch error {
@@ -76,6 +69,8 @@ final class LockTable: Sendable {
             if let held = locks.conflict(with: lock, for: owner) {
                 return Conflict(lock: held.lock, process: held.owner.process, client: held.owner.client)
             }
+            // Nobody can be asked about a lock of `flock`.
+            guard owner.call != .flock else { return nil }
             let description = try locks.description(of: owner, open)
             defer { locks.forgetIdleOwner(owner) }
             guard let found = try description?.description.conflict(with: lock) else { return nil }
@@ -112,16 +107,5 @@ final class LockTable: Sendable {
             }
         }
         return try locks.contents.withLock { contents throws(Failure) in try body(&contents) }
-    }
-}
-
-extension RangeLock {
-    /// What a description that may only read, or only write, can hold of it: a read lock keeps local writers out,
-    /// a write lock everybody.
-    fileprivate func asFar(as description: OpenFile?) -> RangeLock {
-        guard let description else { return self }
-        if kind == .write, !description.canWrite { return RangeLock(.read, start: start, length: length) }
-        if kind == .read, !description.canRead { return RangeLock(.write, start: start, length: length) }
-        return self
     }
 }

@@ -10,6 +10,7 @@ extension NinePSession {
         let node = try lockable(entry)
         let wanted = try RangeLock(lock)
         let owner = owner(of: lock)
+        guard owner.call != .flock || wanted.isWholeFile else { throw .invalidArgument }
         let holder = LockHolder(owner: owner, fidSerial: entry.serial, fid: fid, quota: lockQuota)
         entry.tookLocks.store(true, ordering: .relaxed)
         let status = try server.locks.set(wanted, on: node, for: holder) { () throws(Errno) in

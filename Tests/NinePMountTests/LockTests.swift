@@ -49,7 +49,7 @@ import Testing
 
     private func lock(_ kind: FUSEMount.FileLock.Kind, _ start: UInt64, _ count: UInt64) -> NineP.FileLock {
         tree.owners.lock(
-            FUSEMount.FileLock(kind, start: start, byteCount: count, process: 42), Self.owner, 42)
+            FUSEMount.FileLock(kind, start: start, byteCount: count, process: 42), Self.owner, 42, .fcntl)
     }
 
     private func take(_ lock: NineP.FileLock) throws {

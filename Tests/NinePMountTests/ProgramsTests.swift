@@ -46,6 +46,18 @@ import Testing
         #expect(try directory.end(mount) == 0)
     }
 
+    @Test(
+        "4.3 (6): fcntl and flock locks hold between two mounts, and between a mount and local programs",
+        arguments: ["none", "mmap"])
+    func locksBetween(caching: String) throws {
+        let directory = try ServedDirectory(.own)
+        let mounts = [try directory.mount(["--cache", caching]), try directory.secondMount(["--cache", caching])]
+        let (code, output) = try directory.check(
+            "locks_between.py", [directory.mountPoint, directory.secondMountPoint, directory.export])
+        #expect(code == 0, "\(output)")
+        for mount in mounts { #expect(try directory.end(mount) == 0) }
+    }
+
     @Test("files that are gone leave no fid behind on the server")
     func fids() throws {
         let directory = try ServedDirectory(.own)

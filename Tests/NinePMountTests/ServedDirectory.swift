@@ -19,6 +19,7 @@ final class ServedDirectory: Sendable {
     var base: String { directory.path }
     var export: String { base + "/export" }
     var mountPoint: String { base + "/mount" }
+    var secondMountPoint: String { base + "/second" }
     var socket: String { base + "/socket" }
     var treeName: String { kind == .own ? "tree" : export }
 
@@ -64,10 +65,18 @@ final class ServedDirectory: Sendable {
     }
 
     /// Starts 9p-mount in the foreground and waits until it says that it is ready.
-    func mount(_ options: [String] = []) throws -> Program {
-        let program = try start(options)
+    func mount(_ options: [String] = []) throws -> Program { try mount(options, at: mountPoint) }
+
+    /// The same tree once more, by another 9p-mount.
+    func secondMount(_ options: [String] = []) throws -> Program {
+        unsafe _ = mkdir(secondMountPoint, 0o755)
+        return try mount(options, at: secondMountPoint)
+    }
+
+    private func mount(_ options: [String], at path: String) throws -> Program {
+        let program = try start(options, at: path)
         try eventually("the mount; it printed: \(program.output)") {
-            program.output.contains("mounted \(socket) at \(mountPoint)\n")
+            program.output.contains("mounted \(socket) at \(path)\n")
         }
         return program
     }

@@ -102,6 +102,40 @@ struct LockTests {
         try local.setLock(RangeLock(.read, start: 9, length: 1))
     }
 
+    @Test("fcntl's and flock's locks do not meet, where the client says which they are; else a whole file is both")
+    func calls() throws {
+        let local = try OwnedDescriptor.root(at: bench.tree.path)
+            .child(FileName(untrusted: "file".utf8), crossMounts: false).reopened(.readWrite)
+        let (ranges, whole, either): (Name, Name, Name) = ("here/fcntl", "here/flock", "here")
+        func status(_ client: RawClient, _ kind: FileLock.Kind, _ length: UInt64, as name: Name) throws
+            -> FileLock.Status?
+        {
+            guard case .lock(let status) = try client.must(.lock(1, kind, 0, length, client: name)) else {
+                return nil
+            }
+            return status
+        }
+        #expect(try status(client, .write, 0, as: whole) == .success)
+        #expect(try status(other, .write, 0, as: ranges) == .success)
+        #expect(try status(other, .write, 0, as: whole) == .blocked)
+        #expect(try status(other, .write, 0, as: either) == .blocked)
+        #expect(throws: Errno.wouldBlock) { try local.setWholeFileLock(.read) }
+        #expect(throws: Errno.wouldBlock) { try local.setLock(RangeLock(.read, start: 0, length: 1)) }
+        try client.refuses(.lock(1, .write, 0, 5, client: whole), with: .invalidArgument)
+        #expect(try status(client, .unlock, 0, as: whole) == .success)
+        #expect(try status(other, .unlock, 0, as: ranges) == .success)
+        // A range is nobody's flock; the whole file is held against both.
+        #expect(try status(client, .write, 5, as: either) == .success)
+        #expect(try status(other, .read, 0, as: whole) == .success)
+        #expect(try status(client, .write, 0, as: either) == .blocked)
+        #expect(try status(other, .unlock, 0, as: whole) == .success)
+        #expect(try status(client, .write, 0, as: either) == .success)
+        #expect(throws: Errno.wouldBlock) { try local.setWholeFileLock(.read) }
+        #expect(try status(client, .unlock, 5, as: either) == .success)
+        try local.setWholeFileLock(.write)
+        #expect(try status(client, .write, 0, as: either) == .blocked)
+    }
+
     @Test("a range ends where the numbers do")
     func overflow() throws {
         try client.refuses(.lock(1, .write, 1 << 63, 1), with: .invalidArgument)

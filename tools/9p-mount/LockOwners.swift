@@ -46,11 +46,20 @@ final class LockOwners: Sendable {
         var nextID: UInt32 = 0x4000_0000
     }
 
+    /// Which call asks: the kernel keeps their locks apart, and so does a server that understands the end of the name.
+    enum Call {
+        case fcntl
+        case flock
+    }
+
     /// client_id: this mount, unlike any other.
-    let client: Name
+    private let clients: (fcntl: Name, flock: Name)
     private let state = Mutex(State())
 
-    init(client: Name) { self.client = client }
+    init(client: String) { clients = (Name("\(client)/fcntl"), Name("\(client)/flock")) }
+
+    func client(_ call: Call) -> Name { call == .fcntl ? clients.fcntl : clients.flock }
+    func isOurs(_ client: Name) -> Bool { client == clients.fcntl || client == clients.flock }
 
     /// The proc_id of an owner: its process's number, unless another owner of that process has it.
     func processID(of key: UInt64, _ process: CInt) -> UInt32 {

@@ -50,7 +50,7 @@ extension RemoteTree {
                 Name(name), in: fid.fid, [.writeOnly, .exclusive, .create], mode: initialMode(mode),
                 group: caller.group, interruption: interruption)
             let found = try find(Name(name), in: directory, interruption)
-            guard found.node.inode == NodeTable.inode(of: qid) else { return found }
+            guard found.node.origin == NodeTable.inode(of: qid) else { return found }
             return try give(found, mode: mode, to: caller, interruption)
         }
         reply(request, found)
@@ -67,7 +67,7 @@ extension RemoteTree {
             let made = try session.call(message(fid.fid, caller.group), interruption: interruption).madeQid
             let found = try find(Name(name), in: directory, interruption)
             // Somebody may have put another file there meanwhile, which is not this caller's to have.
-            guard let made, found.node.inode == NodeTable.inode(of: made) else { return found }
+            guard let made, found.node.origin == NodeTable.inode(of: made) else { return found }
             return try give(found, mode: 0, to: caller, interruption)
         }
         reply(request, found)
@@ -157,16 +157,17 @@ extension RemoteTree {
     ) throws(SessionError) -> Found {
         let attributes = try open.attributes(interruption)
         let place = Node.Place(directory: directory, name: name)
-        defer { nodes[NodeTable.inode(of: qid)]?.seen(attributes) }
+        let node: Node
         // Whatever keeps the name from leading there, the open fid does.
         if let (fid, qids) = try? directory.fid(interruption).walk([name], interruption),
             qids.last?.path == qid.path
         {
-            return Found(
-                node: nodes.adopt(fid, qid, born: attributes.born, at: place), attributes: attributes)
+            node = nodes.adopt(fid, qid, born: attributes.born, at: place)
+        } else {
+            node = nodes.adopt(try open.clone(interruption), qid, born: attributes.born, at: place)
         }
-        let clone = try open.clone(interruption)
-        return Found(node: nodes.adopt(clone, qid, born: attributes.born, at: place), attributes: attributes)
+        node.seen(attributes)
+        return Found(node: node, attributes: attributes)
     }
 }
 

@@ -5,19 +5,19 @@ import Synchronization
 import SystemPackage
 
 /// fcntl and flock locks, both as the protocol's byte ranges: the whole range for flock. The server keeps them, so that they
-/// hold between its clients.
+/// hold between its clients; the name they are asked in says which of the two they are.
 extension RemoteTree {
     func getLock(
         _ request: consuming FUSERequest, _ inode: InodeNumber, _ lock: FUSEMount.FileLock, file: OpenFile
     ) {
         let found = attempt(request) { interruption throws(SessionError) in
             let handle = try handle(file)
-            let asked = owners.lock(lock, file.lockOwner, lock.process)
+            let asked = owners.lock(lock, file.lockOwner, lock.process, .fcntl)
             let found = try session.conflict(
                 with: asked, on: fid(of: handle, interruption).fid, interruption: interruption)
             return FUSEMount.FileLock(
                 FUSEMount.FileLock.Kind(found.kind), start: found.start, byteCount: found.length,
-                process: found.clientID == owners.client ? owners.process(found.processID) : 0)
+                process: owners.isOurs(found.clientID) ? owners.process(found.processID) : 0)
         }
         switch found {
         case .success(let lock): request.reply(lock)
@@ -29,7 +29,7 @@ extension RemoteTree {
         _ request: consuming FUSERequest, _ inode: InodeNumber, _ lock: FUSEMount.FileLock, waits: Bool,
         file: OpenFile
     ) {
-        let asked = owners.lock(lock, file.lockOwner, lock.process)
+        let asked = owners.lock(lock, file.lockOwner, lock.process, .fcntl)
         set(request, asked, waits: waits, file)
     }
 
@@ -38,7 +38,7 @@ extension RemoteTree {
     ) {
         let process = request.caller.process
         let range = FUSEMount.FileLock(FUSEMount.FileLock.Kind(lock.kind), process: process)
-        let asked = owners.lock(range, file.lockOwner, process)
+        let asked = owners.lock(range, file.lockOwner, process, .flock)
         set(request, asked, waits: lock.waits, file)
     }
 
@@ -150,7 +150,7 @@ extension RemoteTree {
         guard let node = nodes[inode] else { return }
         let handles = owners.handles(of: owner, on: node)
         guard !handles.isEmpty else { return owners.forgetIfIdle(owner) }
-        let everything = owners.lock(FUSEMount.FileLock(.unlock), owner, 0)
+        let everything = owners.lock(FUSEMount.FileLock(.unlock), owner, 0, .fcntl)
         owners.unlocked(owner, on: node)
         for fid in handles.map(\.fid) where fid.isKnown {
             _ = try session.lock(fid.fid, everything, interruption: interruption)
@@ -160,10 +160,12 @@ extension RemoteTree {
 
 extension LockOwners {
     /// The protocol's form of a lock.
-    func lock(_ lock: FUSEMount.FileLock, _ owner: UInt64, _ process: CInt) -> NineP.FileLock {
+    func lock(
+        _ lock: FUSEMount.FileLock, _ owner: UInt64, _ process: CInt, _ call: Call
+    ) -> NineP.FileLock {
         NineP.FileLock(
             kind: NineP.FileLock.Kind(lock.kind), start: lock.start, length: lock.byteCount,
-            processID: processID(of: owner, process), clientID: client)
+            processID: processID(of: owner, process), clientID: client(call))
     }
 }
 

@@ -36,7 +36,7 @@ final class RemoteTree: FUSEFilesystem, Sendable {
     /// they were carried out.
     let inDoubt = Atomic(0)
 
-    init(_ session: Session, root: RemoteFid, _ settings: Settings, lockClient: Name) {
+    init(_ session: Session, root: RemoteFid, _ settings: Settings, lockClient: String) {
         (self.session, self.settings) = (session, settings)
         nodes = NodeTable(root: root)
         owners = LockOwners(client: lockClient)

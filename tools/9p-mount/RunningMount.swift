@@ -58,8 +58,8 @@ final class RunningMount {
     }
 
     /// Unlike that of any other mount, on this machine or another.
-    private static func lockClient() -> Name {
-        Name("9p-mount-\(ThisProcess.identifier)-\(String(UInt64.random(in: 0 ... .max), radix: 16))")
+    private static func lockClient() -> String {
+        "9p-mount-\(ThisProcess.identifier)-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
     }
 
     // MARK: Waiting

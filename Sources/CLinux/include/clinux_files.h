@@ -78,6 +78,8 @@ int clinux_sync(int descriptor, int data_only);
 int clinux_set_lock(int descriptor, int kind, int64_t start, int64_t length);
 /// F_OFD_GETLK: the first lock in the way, or `*kind` 2; `*process` is -1 for a description's lock.
 int clinux_find_lock(int descriptor, int *kind, int64_t *start, int64_t *length, int32_t *process);
+/// flock(2), `kind` as above. Never waits. Where it changes the kind it may lose the lock there was.
+int clinux_set_whole_file_lock(int descriptor, int kind);
 
 /// Raises the limit on open files as far as this process may; the limit then in force.
 int64_t clinux_raise_descriptor_limit(void);

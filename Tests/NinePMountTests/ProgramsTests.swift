@@ -51,7 +51,9 @@ import Testing
         arguments: ["none", "mmap"])
     func locksBetween(caching: String) throws {
         let directory = try ServedDirectory(.own)
-        let mounts = [try directory.mount(["--cache", caching]), try directory.secondMount(["--cache", caching])]
+        let mounts = [
+            try directory.mount(["--cache", caching]), try directory.secondMount(["--cache", caching]),
+        ]
         let (code, output) = try directory.check(
             "locks_between.py", [directory.mountPoint, directory.secondMountPoint, directory.export])
         #expect(code == 0, "\(output)")

@@ -102,7 +102,9 @@ struct LockTests {
         try local.setLock(RangeLock(.read, start: 9, length: 1))
     }
 
-    @Test("fcntl's and flock's locks do not meet, where the client says which they are; else a whole file is both")
+    @Test(
+        "fcntl's and flock's locks do not meet, where the client says which they are; else a whole file is both"
+    )
     func calls() throws {
         let local = try OwnedDescriptor.root(at: bench.tree.path)
             .child(FileName(untrusted: "file".utf8), crossMounts: false).reopened(.readWrite)

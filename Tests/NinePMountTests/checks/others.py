@@ -157,8 +157,10 @@ def race():
     opened = set(as_user(MAKER, other))
     assert os.waitpid(child, 0)[1] == 0
     for number in range(400):
-        owner = os.stat(f"{export}/race-{number}").st_uid
-        assert owner == (MAKER if number in opened else 0), f"race-{number} is {owner}'s"
+        with open(f"{export}/race-{number}", "rb") as file:
+            owner, is_roots = os.fstat(file.fileno()).st_uid, file.read() == b"root"
+        assert is_roots == (number not in opened), f"race-{number} was opened by another than its maker"
+        assert owner == (0 if is_roots else MAKER), f"race-{number} is {owner}'s"
     assert 0 < len(opened) < 400, "nobody raced"
 
 

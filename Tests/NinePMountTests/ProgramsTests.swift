@@ -60,6 +60,20 @@ import Testing
         for mount in mounts { #expect(try directory.end(mount) == 0) }
     }
 
+    @Test(
+        "4.3: sparse files, times, large and changing directories, unlinked files, deep paths, mappings: both sides alike",
+        arguments: ["none", "mmap"])
+    func extremes(caching: String) throws {
+        let directory = try ServedDirectory(.own)
+        let mounts = [
+            try directory.mount(["--cache", caching]), try directory.secondMount(["--cache", caching]),
+        ]
+        let (code, output) = try directory.check(
+            "extremes.py", [directory.mountPoint, directory.secondMountPoint, directory.export, caching])
+        #expect(code == 0, "\(output)")
+        for mount in mounts { #expect(try directory.end(mount) == 0) }
+    }
+
     @Test("files that are gone leave no fid behind on the server")
     func fids() throws {
         let directory = try ServedDirectory(.own)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What user-mode-linux.sh runs inside: v9fs over the guest driver's socket, and back.
+# What user-mode-linux.sh runs inside: v9fs over the guest driver's socket, and back; then each of its modes.
 source "$(dirname "$0")/stack.sh"
 echo "UML: kernel $(uname -r)"
 start_daemons
@@ -21,3 +21,10 @@ tar -C "$root/Documentation" -cf - . | tar -C "$mount/directory" -xf -
 diff <(tree_checksums "$export") <(tree_checksums "$mount") || fail "the two sides differ"
 umount "$mount"
 echo "UML: v9fs read and wrote through the page; both sides alike"
+
+# Each mode of the kernel's client, on the server's own socket.
+chmod 0711 "$work"  # some of them act as other users
+mkdir "$work/tree" "$work/modes"
+start served "$bin/9p-server" --export "tree=$work/tree" --listen "unix:$work/served.sock" --journal none
+await "9p-server on a socket" grep -q serving "$work/log/served"
+timeout 90 python3 "$root/Tests/System/mount_modes.py" "$work/served.sock" "$work/tree" "$work/modes" || fail "a mount mode failed"

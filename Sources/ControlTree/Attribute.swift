@@ -46,6 +46,11 @@ public final class Attribute: Node {
         watchers.wake()
     }
 
+    override func detach() {
+        super.detach()
+        watchers.wake()
+    }
+
     /// The text now, ended by a newline.
     func snapshot() -> String {
         var text = show?() ?? ""

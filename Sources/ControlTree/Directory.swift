@@ -43,6 +43,7 @@ public final class Directory: Node {
         indexByName[name] = children.count
         children.append(Child(name: name, node: node, position: lastPosition))
         noteChange()
+        if let tree = owningTree { tree.onAdd?(node) }
         return node
     }
 
@@ -57,8 +58,11 @@ public final class Directory: Node {
     }
 
     /// Takes a child out, with all below it. What is still open of it answers `ENODEV`.
-    public func remove(_ name: String) {
+    ///
+    /// - Parameter isForGood: false for one that may come back by itself, and is the same then.
+    public func remove(_ name: String, isForGood: Bool = true) {
         guard let index = indexByName[name] else { return }
+        if isForGood, let tree = owningTree { tree.onRemove?(children[index].node.path) }
         children[index].node.detach()
         children.remove(at: index)
         indexByName = [:]
@@ -69,6 +73,10 @@ public final class Directory: Node {
     override func detach() {
         super.detach()
         for child in children { child.node.detach() }
+    }
+
+    public override func noteChangeThroughout() {
+        for child in children { child.node.noteChangeThroughout() }
     }
 
     public override func assign(user: UInt32, group: UInt32) {
@@ -94,7 +102,9 @@ extension Directory {
             }
             let node = try maker(name, requester)
             node.assign(user: requester.user, group: requester.group)
-            return add(name, node)
+            add(name, node)
+            if let tree = owningTree { tree.onMake?(node) }
+            return node
         } catch {
             owningTree?.report(.make, self, name, requester, error)
             throw error

@@ -75,10 +75,16 @@ public class Node {
         owningTree?.onGrant?(self)
     }
 
+    /// As it was granted in an earlier process's time.
+    public func restore(_ ownership: Ownership) { self.ownership = ownership }
+
     func detach() { isAttached = false }
 
     /// Says that what it shows has changed. Wakes who polls it.
     public func noteChange() { changeTime = .now }
+
+    /// Says so of it and of all below it.
+    public func noteChangeThroughout() { noteChange() }
 
     /// Opens it, where it is a file.
     ///

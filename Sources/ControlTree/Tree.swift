@@ -7,6 +7,12 @@ public final class Tree {
     public var onRefusal: (@Sendable (RefusedRequest) -> Void)?
     /// Told when a node has another owner, group or mode.
     public var onGrant: ((Node) -> Void)?
+    /// Told when somebody has made an object, which is theirs.
+    public var onMake: ((Node) -> Void)?
+    /// Told when a node, with all below it, has come to stand in the tree.
+    public var onAdd: ((Node) -> Void)?
+    /// Told from where an object was removed for good.
+    public var onRemove: ((_ path: String) -> Void)?
 
     public init(root: Directory, location: String = "") {
         self.root = root

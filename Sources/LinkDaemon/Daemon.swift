@@ -42,8 +42,9 @@ public struct Daemon {
             try RuntimeDirectory.make(treePath)
             let mailbox = try RootMailbox()
             let events = EventLog()
-            let links = LinkSet(environment(mailbox, events))
-            let tree = makeTree(links, events)
+            let tallies = EventTallies()
+            let links = LinkSet(environment(mailbox, events, tallies))
+            let tree = makeTree(links, events, tallies)
             let session = try FUSESession(TreeFilesystem(tree), at: treePath, mountOptions)
             defer { session.unmount() }
             log.info("control tree at \(treePath)")
@@ -91,22 +92,38 @@ public struct Daemon {
         .controlTree(subtype: "vop-\(kind.side.rawValue)", allowsOthers: ProcessOwner.user == 0)
     }
 
-    private func environment(_ mailbox: RootMailbox, _ events: EventLog) -> LinkEnvironment {
+    private func environment(
+        _ mailbox: RootMailbox, _ events: EventLog, _ tallies: EventTallies
+    ) -> LinkEnvironment {
         LinkEnvironment(
             kind: kind, treePath: treePath, statePath: statePath, mountOptions: mountOptions, log: log,
-            events: events,
-            mailbox: mailbox)
+            events: events, tallies: tallies, mailbox: mailbox)
     }
 
-    private func makeTree(_ links: LinkSet, _ events: EventLog) -> Tree {
+    private func makeTree(_ links: LinkSet, _ events: EventLog, _ tallies: EventTallies) -> Tree {
         let root = Directory(mode: 0o755)
         root.add("version", Attribute(mode: 0o444, show: { "\(kind.side.rawValue) \(Version.text)" }))
         root.add("events", EventsNode(events))
+        root.add(
+            "metrics",
+            Attribute(mode: 0o444, show: { [unowned links] in metrics(of: links, tallies).text }))
         root.add("links", links.directory)
         root.assign(user: ProcessOwner.user, group: ProcessOwner.group)
         let tree = Tree(root: root)
-        tree.reportRefusals(to: events, log)
+        tree.reportRefusals(to: events, tallies, log)
+        SavedOwners(tree, at: "\(statePath).owners") { [log] in
+            log.error("\($0)")
+            events.record(Event("not-saved", object: "", message: $0))
+        }
         return tree
+    }
+
+    private func metrics(of links: LinkSet, _ tallies: EventTallies) -> MetricsText {
+        var text = MetricsText()
+        text.add(.build, ["version": Version.text, "side": kind.side.rawValue], 1)
+        links.write(to: &text)
+        tallies.write(to: &text)
+        return text
     }
 
     private func serve(

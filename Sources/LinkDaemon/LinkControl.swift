@@ -22,7 +22,9 @@ final class LinkControl {
 
     var plan: LinkPlan { didSet { saved?.save() } }
     var saved: SavedLink?
-    private(set) var phase = Phase.down
+    private(set) var phase = Phase.down { didSet { noteChange() } }
+    /// Files that show what the link is now.
+    var stateNodes: [Node] = []
     private(set) var view: LinkView?
     private var runner: LinkRunner?
     /// Who waits for `up` to become what they wrote.
@@ -73,6 +75,9 @@ final class LinkControl {
             throw Refusal(.resourceBusy, "cannot change while the link is \(state); write 0 to `up` first")
         }
     }
+
+    /// Wakes who polls what shows its state.
+    func noteChange() { for node in stateNodes { node.noteChange() } }
 
     // MARK: Up and down
 

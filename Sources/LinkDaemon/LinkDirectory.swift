@@ -12,13 +12,14 @@ enum LinkDirectory {
         directory.addDirectory("timeouts") { timeouts in
             for timeout in kind.timeouts { timeouts.add(timeout.name, attribute(for: timeout, control)) }
         }
-        directory.add(
+        let up = directory.add(
             "up",
             Attribute(.boolean, get: { control.isUp }) { isWanted, change in
                 if isWanted { control.bringUp(change) } else { control.takeDown(change) }
             })
-        directory.add("state", Attribute(mode: 0o444, show: { control.state }))
-        directory.add("reason", Attribute(mode: 0o444, show: { control.reason }))
+        let state = directory.add("state", Attribute(mode: 0o444, show: { control.state }))
+        let reason = directory.add("reason", Attribute(mode: 0o444, show: { control.reason }))
+        control.stateNodes = [up, state, reason]
         directory.add("profile", Attribute(mode: 0o444, show: { "mic" }))
         directory.addDirectory("counters") { counters in
             for counter in LinkCounter.allCases {
@@ -119,6 +120,18 @@ enum LinkCounter: String, CaseIterable {
     case writtenBytes = "written_bytes"
     case doorbellsRung = "doorbells_rung"
     case doorbellsReceived = "doorbells_received"
+
+    /// Where it stands among the metrics.
+    var metric: (MetricsText.Family, direction: String) {
+        switch self {
+        case .reads: (.crossings, "read")
+        case .readBytes: (.crossingBytes, "read")
+        case .writes: (.crossings, "written")
+        case .writtenBytes: (.crossingBytes, "written")
+        case .doorbellsRung: (.doorbells, "sent")
+        case .doorbellsReceived: (.doorbells, "received")
+        }
+    }
 
     func value(_ counters: LinkCounters) -> UInt64 {
         switch self {

@@ -13,6 +13,7 @@ struct LinkEnvironment {
     let mountOptions: MountOptions
     let log: Logger
     let events: EventLog
+    let tallies: EventTallies
     let mailbox: RootMailbox
 
     /// Beside the tree: what is mounted at the tree's own place hides what lies there.
@@ -24,7 +25,9 @@ struct LinkEnvironment {
 
     func statePath(of link: String) -> String { "\(statePath)/\(link)" }
 
-    func reporter(_ link: String) -> LinkReporter { LinkReporter(link: link, log: log, events: events) }
+    func reporter(_ link: String) -> LinkReporter {
+        LinkReporter(link: link, log: log, events: events, tallies: tallies)
+    }
 
     func makeRunner(_ plan: LinkPlan, _ reporter: LinkReporter) throws(Refusal) -> LinkRunner {
         let (name, mailbox) = (plan.name, mailbox)
@@ -34,6 +37,7 @@ struct LinkEnvironment {
                 reporter: reporter,
                 callbacks: LinkRunner.Callbacks(
                     began: { view in mailbox.post { $0[name]?.began(view) } },
+                    changed: { mailbox.post { $0[name]?.noteChange() } },
                     ended: { refusal in mailbox.post { $0[name]?.ended(refusal) } }))
         } catch { throw Refusal(error, "no descriptor is left for it: \(error)") }
     }

@@ -7,6 +7,7 @@ public struct LinkReporter: Sendable {
     public let link: String
     let log: Logger
     let events: EventLog
+    let tallies: EventTallies
 
     /// - Parameters:
     ///   - device: its name; `nil` where the link is meant.
@@ -16,6 +17,7 @@ public struct LinkReporter: Sendable {
         _ event: String, device: String? = nil, _ message: String = "", level: Logger.Level = .info,
         isLogged: Bool = true
     ) {
+        tallies.count(event, of: link)
         let object = device.map { "links/\(link)/devices/\($0)" } ?? "links/\(link)"
         events.record(
             Event(event, object: object, message: message.isEmpty ? nil : message),
@@ -27,10 +29,15 @@ public struct LinkReporter: Sendable {
 
 extension Tree {
     /// What is refused in it goes to the daemon's events and log.
-    func reportRefusals(to events: EventLog, _ log: Logger) {
+    func reportRefusals(to events: EventLog, _ tallies: EventTallies, _ log: Logger) {
         onRefusal = { refused in
+            tallies.countRefused()
             events.record(Event(refused))
             log.notice("refused: \(refused.message)")
         }
+    }
+
+    func reportRefusals(to reporter: LinkReporter) {
+        reportRefusals(to: reporter.events, reporter.tallies, reporter.log)
     }
 }

@@ -3,6 +3,7 @@ import FUSEMount
 import Links
 import LinuxSystem
 import Logging
+import SharedMemory
 import Synchronization
 import SystemPackage
 
@@ -21,6 +22,8 @@ final class LinkRunner: Sendable {
     struct Callbacks: Sendable {
         /// The link is up, waiting for its peer or not.
         let began: @Sendable (LinkView) -> Void
+        /// What others may see of it is not as it was.
+        let changed: @Sendable () -> Void
         /// It is no more. `nil`: because somebody asked.
         let ended: @Sendable (Refusal?) -> Void
     }
@@ -65,12 +68,15 @@ final class LinkRunner: Sendable {
             let link = try plan.makeLink(kind.side, resumes: kind.resumes)
             let side = try kind.make(link, plan, reporter)
             let tree = Tree(root: side.devices, location: "links/\(plan.name)/devices")
-            tree.reportRefusals(to: reporter.events, reporter.log)
+            tree.reportRefusals(to: reporter)
+            SavedOwners(tree, at: "\(plan.statePath)/owners") { [reporter] in
+                reporter.report("not-saved", $0, level: .error)
+            }
             let session = try FUSESession(TreeFilesystem(tree), at: devicesPath, mountOptions)
             defer { session.unmount() }
             try link.start()
             defer { link.stop() }
-            let view = LinkView(link)
+            let view = LinkView(link, side.metrics, changed: callbacks.changed)
             view.refresh(from: link)
             callbacks.began(view)
             do {
@@ -109,6 +115,7 @@ final class LinkRunner: Sendable {
             var ready: UInt64 = 0
             let deadline = side.nextDeadline
             try poller.wait(for: deadline.map { max(.zero, $0 - .now) }) { ready |= 1 << $0.token }
+            view.wakeUps.add()
             // A request of a backend's is no reason to look at the link: that costs as much as the request.
             if ready & 2 != 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
             if ready & 4 != 0, try session.service() {

@@ -1,6 +1,8 @@
 import ControlTree
+import Links
 import LinuxSystem
 import Logging
+import SharedMemory
 import SystemPackage
 
 /// The links of a daemon, as the directory `links` shows them, and as they are saved.
@@ -58,7 +60,23 @@ final class LinkSet {
         do throws(Errno) { try RuntimeDirectory.remove(control.plan.runtimePath) } catch {}
         control.saved = nil
         controls[name] = nil
+        environment.tallies.forget(name)
         directory.remove(name)
+    }
+
+    // MARK: Counted
+
+    func write(to text: inout MetricsText) {
+        for (name, control) in controls.sorted(by: { $0.key < $1.key }) {
+            text.add(.links, ["link": name], control.view?.state == .up ? 1 : 0)
+            guard let view = control.view else { continue }
+            for counter in LinkCounter.allCases {
+                let (family, direction) = counter.metric
+                text.add(family, ["link": name, "direction": direction], counter.value(view.counters))
+            }
+            text.add(.wakeUps, ["link": name], view.wakeUps.now)
+            view.metrics.write(to: &text, link: name)
+        }
     }
 
     // MARK: What was saved

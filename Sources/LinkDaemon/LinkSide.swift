@@ -14,6 +14,9 @@ public protocol LinkSide: AnyObject {
     /// What `links/<link>/devices` shows.
     var devices: Directory { get }
 
+    /// What it counts.
+    var metrics: any LinkMetrics { get }
+
     /// Begins to let go of every device, within the limits of the link's timeouts.
     func shutDown()
     /// True once that is done.

@@ -11,8 +11,19 @@ public final class LinkView: Sendable {
 
     private let now = Mutex(Now())
     public let counters: LinkCounters
+    let metrics: any LinkMetrics
+    /// How often the link's thread was woken.
+    let wakeUps = Counter()
+    /// Told of a new state, or a new page, on the link's own thread.
+    private let changed: @Sendable () -> Void
 
-    init(_ link: any Link) { counters = link.counters }
+    init(
+        _ link: any Link, _ metrics: any LinkMetrics, changed: @escaping @Sendable () -> Void
+    ) {
+        counters = link.counters
+        self.metrics = metrics
+        self.changed = changed
+    }
 
     public var state: LinkState { now.withLock { $0.state } }
 
@@ -25,6 +36,7 @@ public final class LinkView: Sendable {
         guard self.state != state else { return }
         let page = state == .up ? Self.page(of: link) : nil
         now.withLock { $0 = Now(state: state, page: page) }
+        changed()
     }
 
     private static func page(of link: any Link) -> MemoryWindow? {

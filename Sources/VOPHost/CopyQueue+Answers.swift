@@ -1,4 +1,5 @@
 import CopyFile
+import SharedMemory
 import SystemPackage
 import Virtqueue
 
@@ -18,8 +19,8 @@ extension CopyQueue {
     /// Somebody got a chain's readable bytes up to `reader`.
     func markDelivered(_ token: UInt64, to holder: OpeningID, upTo reader: ChainReader) {
         guard var held = taken[token] else { return }
-        if held.holder == nil, held.wasDelivered { counts.redeliveries &+= 1 }
-        counts.bytesRead &+= UInt64(held.reader.remainingByteCount - reader.remainingByteCount)
+        if held.holder == nil, held.wasDelivered { counters.redeliveries.add() }
+        counters.bytesRead.add(UInt64(held.reader.remainingByteCount - reader.remainingByteCount))
         held.reader = reader
         held.holder = holder
         taken[token] = held
@@ -82,7 +83,7 @@ extension CopyQueue {
             ring?.copy(bytes, from: part.lowerBound, byteCount: part.count, to: &held.writer) ?? 0
         held.written += UInt32(count)
         taken[token] = held
-        counts.bytesWritten &+= UInt64(count)
+        counters.bytesWritten.add(UInt64(count))
         return count
     }
 }

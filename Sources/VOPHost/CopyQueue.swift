@@ -47,7 +47,8 @@ public final class CopyQueue {
     private var servesAgain = false
 
     private var notifications = NotificationWish.unsaid
-    var counts = QueueStatistics()
+    /// What it did, over all lives.
+    public let counters: QueueCounters
     /// Heads of chains completed and not shown to the driver.
     private var unpublished: [UInt16] = []
     /// The number of the batch of answers being checked.
@@ -56,15 +57,19 @@ public final class CopyQueue {
     /// - Parameters:
     ///   - firstToken: above every token that any earlier holder of this device's queue gave out in this process.
     ///   - record: where it writes down what it has taken, if it shall survive its process.
-    public init(firstToken: UInt64 = 1, record: InFlightRecord? = nil) {
+    ///   - counters: of an earlier holder, to go on counting in.
+    public init(
+        firstToken: UInt64 = 1, record: InFlightRecord? = nil, counters: QueueCounters = QueueCounters()
+    ) {
         precondition(firstToken > 0, "token 0 names no chain")
         nextToken = max(firstToken, record?.nextToken ?? 0)
         firstTokenOfLife = nextToken
         self.record = record
+        self.counters = counters
     }
 
     /// What the queue did, over all lives.
-    public var statistics: QueueStatistics { counts }
+    public var statistics: QueueStatistics { counters.statistics }
     /// Chains held by openings.
     public var heldCount: Int { taken.count - ready.count }
     /// The descriptors of the ring of this life, 0 when there is none.
@@ -211,7 +216,7 @@ public final class CopyQueue {
         taken[nextToken] = TakenChain(chain: chain, reader: reader, writer: writer)
         ready.insert(nextToken)
         nextToken += 1
-        counts.chainsTaken &+= 1
+        counters.chainsTaken.add()
         // The event index asks for one notification only.
         if ring?.usesEventIndex ?? false { notifications = .unsaid }
     }
@@ -238,7 +243,7 @@ public final class CopyQueue {
         record?.beginGivingBack(held.chain.head)
         ring?.complete(held.chain, written: held.written)
         unpublished.append(held.chain.head)
-        counts.chainsCompleted &+= 1
+        counters.chainsCompleted.add()
     }
 
     /// Shows the driver what was completed, and rings at most once.
@@ -250,10 +255,10 @@ public final class CopyQueue {
         if let record { for head in unpublished { record.clear(head) } }
         unpublished.removeAll(keepingCapacity: true)
         if wantsToKnow {
-            counts.notificationsSent &+= 1
+            counters.notificationsSent.add()
             driver?.notifyDriver()
         } else {
-            counts.notificationsSuppressed &+= 1
+            counters.notificationsSuppressed.add()
         }
     }
 

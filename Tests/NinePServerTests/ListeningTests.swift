@@ -133,6 +133,17 @@ struct ListeningTests {
         }
     }
 
+    @Test("a client nobody here wrote, over TCP: diod's list and print a directory")
+    func diodClients() throws {
+        defer { top.remove() }
+        let server = try ServerProcess(export + ["--listen", "tcp:127.0.0.1:0", "--trust-clients"])
+        let common = ["-s", try place(server).description, "-a", "share"]
+        let (code, content) = try run("/usr/sbin/diodcat", common + ["file"])
+        #expect(code == 0 && content == "hello\n", "\(content)")
+        let (_, listing) = try run("/usr/sbin/diodls", common)
+        #expect(listing.split(separator: "\n").contains("file"), "\(listing)")
+    }
+
     // MARK: Descriptors
 
     @Test("a pair of pipes is one client; when it has hung up the server is done")

@@ -36,6 +36,8 @@ final class GuestLinkSide: LinkSide {
     private static let mountsToken: UInt64 = 1
 
     let devices = Directory(mode: 0o755)
+    private let counted = GuestMetrics()
+    var metrics: any LinkMetrics { counted }
     private let backend: GuestBackend
     private let poller: Poller
     private let reporter: LinkReporter
@@ -45,6 +47,13 @@ final class GuestLinkSide: LinkSide {
     private let mounts: DataMounts
     /// Of the devices that are there.
     private var tags: [String: String] = [:]
+    private var shown: [String: Shown] = [:]
+
+    /// What a device's directory showed when it was last looked at.
+    private struct Shown: Equatable {
+        let snapshot: GuestDeviceSnapshot
+        let mountPath: String
+    }
     private var isShuttingDown = false
 
     private init(
@@ -64,6 +73,7 @@ final class GuestLinkSide: LinkSide {
         do throws(Errno) {
             poller = try Poller()
             mounts = try DataMounts { event, device, message, isWarning in
+                listing.isStale = true
                 reporter.report(event, device: device, message, level: isWarning ? .warning : .info)
             }
             try poller.add(backend.pollDescriptor, .readable, token: Self.backendToken)
@@ -103,13 +113,20 @@ final class GuestLinkSide: LinkSide {
     private func list() {
         listing.isStale = false
         let snapshots = backend.snapshots
+        counted.note(snapshots)
         let names = snapshots.map(\.name)
         for child in devices.children where !names.contains(child.name) {
-            devices.remove(child.name)
+            devices.remove(child.name, isForGood: false)
             tags[child.name] = nil
+            shown[child.name] = nil
         }
         for snapshot in snapshots where devices[snapshot.name] == nil {
             devices.add(snapshot.name, DeviceDirectory.make(snapshot, backend, self))
+        }
+        for snapshot in snapshots {
+            let now = Shown(snapshot: snapshot, mountPath: mountPath(of: snapshot.name))
+            guard shown.updateValue(now, forKey: snapshot.name) != now else { continue }
+            devices[snapshot.name]?.noteChangeThroughout()
         }
     }
 
@@ -127,6 +144,7 @@ final class GuestLinkSide: LinkSide {
             return change.refuse(
                 Refusal(.socketNotConnected, "the device has no mount tag yet; bind its driver first"))
         }
+        listing.isStale = true
         mounts.set(source, at: path, change)
     }
 

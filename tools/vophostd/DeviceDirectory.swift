@@ -14,8 +14,9 @@ final class DeviceDirectory {
     private(set) var configured: [DeviceNode] = []
     /// Where queues write down what is in flight; `nil` where they do not.
     private let recordPath: String?
+    let metrics = HostMetrics()
     /// Told after each change of what is configured.
-    var changed: () -> Void = {}
+    var onChange: () -> Void = {}
 
     /// - Parameters:
     ///   - backend: the host side of that link.
@@ -32,8 +33,14 @@ final class DeviceDirectory {
         node.remover = { [weak self] name, change in self?.remove(name, change) }
     }
 
+    func changed() {
+        metrics.note(configured)
+        onChange()
+    }
+
     /// Says that what a device shows may have changed. For the events of the backend.
     func note(_ event: HostEvent) {
+        metrics.note(configured)
         if let name = event.device {
             devices[name]?.noteChange()
         } else {

@@ -58,6 +58,7 @@ final class HostLinkSide: LinkSide {
     }
 
     var devices: Directory { directory.node }
+    var metrics: any LinkMetrics { directory.metrics }
     var pollDescriptor: CInt { backend.pollDescriptor }
     var nextDeadline: ContinuousClock.Instant? { backend.nextDeadline }
     func service() throws(LinkError) { try backend.service() }

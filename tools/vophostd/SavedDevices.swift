@@ -20,7 +20,7 @@ final class SavedDevices {
         self.reporter = reporter
         statePath = plan.statePath
         path = "\(plan.statePath)/devices"
-        directory.changed = { [weak self] in self?.save() }
+        directory.onChange = { [weak self] in self?.save() }
     }
 
     /// A failure is an event and a line in the log, and what was saved stays.

@@ -160,7 +160,9 @@ let package = Package(
         tests("SharedMemory", ["TestSupport", "LinuxSystem", system]),
         tests("ControlTree", ["SharedMemory", "LinuxSystem", system]),
         tests("FUSEMount", ["TestSupport", "ControlTree", "SharedMemory", "LinuxSystem", "CLinux", system]),
-        tests("Virtqueue", ["TestSupport", "SharedMemory", "LinuxSystem", "Virtio"]),
+        // Counts accesses to memory by the faults they make.
+        .target(name: "CFarMemory", path: "Tests/CFarMemory", cSettings: c),
+        tests("Virtqueue", ["CFarMemory", "TestSupport", "SharedMemory", "LinuxSystem", "Virtio"]),
         tests("CopyFile", ["CVOP", "LinuxSystem", system]),
         // A host-backend's guest, by raw bytes; what is in it shows to `@testable import` alone.
         .target(

@@ -33,6 +33,20 @@ public final class CrossingCounters: @unchecked Sendable {
         add(byteCount, to: .writtenBytes)
     }
 
+    /// Counts `count` accesses of `byteCount` bytes in all that read across the link.
+    @inlinable @inline(__always)
+    public func countReads(_ count: Int, byteCount: Int) {
+        add(count, to: .reads)
+        add(byteCount, to: .readBytes)
+    }
+
+    /// Counts `count` accesses of `byteCount` bytes in all that wrote across the link.
+    @inlinable @inline(__always)
+    public func countWrites(_ count: Int, byteCount: Int) {
+        add(count, to: .writes)
+        add(byteCount, to: .writtenBytes)
+    }
+
     public subscript(_ field: Field) -> UInt64 {
         // SAFETY: the field's raw value is below the allocated count.
         unsafe clinux_load_relaxed64(storage + field.rawValue)

@@ -50,20 +50,21 @@ struct ChainSegment: BitwiseCopyable, Sendable {
     @usableFromInline var byteCount: UInt32 = 0
     /// Place of the next segment of the chain in the table, or of the next free one.
     @usableFromInline var next: UInt32 = .noSegment
+    /// The head of the chain that holds this one, `.noSegment` while none does.
+    @usableFromInline var owner: UInt32 = .noSegment
     @usableFromInline var windowIndex: UInt16 = 0
-    /// The head of the chain that holds this one, while `isInUse`.
-    @usableFromInline var head: UInt16 = 0
-    @usableFromInline var isInUse = false
 
+    /// In nobody's use.
     @inlinable init() {}
 
     /// In use by the chain that begins at `head`, and its last.
     @inlinable @inline(__always)
-    init(offset: Int, byteCount: UInt32, windowIndex: UInt16, head: UInt16) {
+    init(offset: Int = 0, byteCount: UInt32 = 0, windowIndex: UInt16 = 0, head: UInt16) {
         (self.offset, self.byteCount, self.windowIndex) = (offset, byteCount, windowIndex)
-        self.head = head
-        isInUse = true
+        owner = UInt32(head)
     }
+
+    @inlinable var isInUse: Bool { owner != .noSegment }
 }
 
 /// The window in which a descriptor's memory was found last, where the next one's most likely is as well.

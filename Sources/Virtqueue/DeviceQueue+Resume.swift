@@ -14,11 +14,12 @@ extension DeviceQueue {
     ///
     /// - Precondition: nothing has been taken yet.
     public mutating func resume(takenCount: UInt16, usedCount: UInt16) {
-        precondition(inFlight == 0 && nextAvailable == 0 && nextUsed == 0, "a queue that runs already")
+        precondition(nextAvailable == 0 && nextUsed == 0, "a queue that runs already")
         nextAvailable = takenCount
         seenAvailable = takenCount
         nextUsed = usedCount
         publishedUsed = usedCount
+        untaken = inFlightCount
     }
 
     /// Takes a chain again that was in flight: the driver does not make it available anew.
@@ -28,7 +29,7 @@ extension DeviceQueue {
         if isBroken { try rethrowViolation() }
         do throws(PeerViolation) {
             guard let chain = try walk(from: head) else { throw .descriptorInUse(head) }
-            inFlight &+= 1
+            untaken &-= 1
             return chain
         } catch {
             markBroken(error)

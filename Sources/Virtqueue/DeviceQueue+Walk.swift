@@ -47,23 +47,22 @@ extension DeviceQueue {
 
     @inlinable @inline(__always)
     func copyDescriptor(at index: UInt16) -> Descriptor {
-        let offset = SplitLayout.descriptorOffset(index)
+        rings.descriptors.crossing?.countReads(2, byteCount: 16)
         return Descriptor(
-            address: rings.table.load64(at: offset), word: rings.table.load64(at: offset &+ 8))
+            address: rings.descriptors.load64(index), word: rings.descriptors.load64(index, at: 8))
     }
 
     /// Marks a descriptor of the table as part of `chain`. One that is taken already is either further up in the
     /// same chain (a loop) or belongs to another chain in flight.
     mutating func claim(_ index: UInt16, for chain: inout DescriptorChain) throws(PeerViolation) {
-        var segment = segments[Int(index)]
+        let segment = segments[Int(index)]
         guard !segment.isInUse else {
-            if segment.head == chain.head, chain.descriptors != 0 { throw .chainTooLong(head: chain.head) }
+            if segment.owner == UInt32(chain.head), chain.descriptors != 0 {
+                throw .chainTooLong(head: chain.head)
+            }
             throw .descriptorInUse(index)
         }
-        segment = ChainSegment()
-        segment.isInUse = true
-        segment.head = chain.head
-        segments[Int(index)] = segment
+        segments[Int(index)] = ChainSegment(head: chain.head)
         link(UInt32(index), to: &chain)
     }
 
@@ -106,10 +105,10 @@ extension DeviceQueue {
     mutating func releaseSegments(of chain: DescriptorChain) {
         let head = Int(chain.head)
         let segment = segments[head]
-        precondition(segment.isInUse && segment.head == chain.head, "a chain that is not in flight here")
+        precondition(segment.owner == UInt32(chain.head), "a chain that is not in flight here")
         guard segment.next == .noSegment else { return releaseAll(of: chain) }
         precondition(chain.descriptors == 1, "a chain that is not in flight here")
-        segments[head].isInUse = false
+        segments[head].owner = .noSegment
     }
 
     @usableFromInline @inline(never)
@@ -118,8 +117,8 @@ extension DeviceQueue {
         var count: UInt32 = 0
         while place != .noSegment {
             let segment = segments[Int(place)]
-            precondition(segment.isInUse && segment.head == chain.head, "a chain that is not in flight here")
-            segments[Int(place)].isInUse = false
+            precondition(segment.owner == UInt32(chain.head), "a chain that is not in flight here")
+            segments[Int(place)].owner = .noSegment
             if place >= size.rawValue {
                 segments[Int(place)].next = freeIndirect
                 freeIndirect = place
@@ -197,10 +196,7 @@ extension DeviceQueue {
         let place = freeIndirect
         freeIndirect = segments[Int(place)].next
         freeIndirectCount -= 1
-        var segment = ChainSegment()
-        segment.isInUse = true
-        segment.head = head
-        segments[Int(place)] = segment
+        segments[Int(place)] = ChainSegment(head: head)
         return place
     }
 }

@@ -36,7 +36,8 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// What the driver broke; set once.
     public private(set) var violation: PeerViolation?
     @usableFromInline var isBroken = false
-    @usableFromInline var inFlight = 0
+    /// Chains in flight when this queue was resumed that were not taken again yet.
+    @usableFromInline var untaken = 0
 
     init(_ rings: consuming CheckedRings, buffers: AddressSpace) {
         self.buffers = buffers
@@ -46,7 +47,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
 
     @inlinable public var size: QueueSize { rings.layout.size }
     /// Chains taken and not completed.
-    @inlinable public var inFlightCount: Int { inFlight }
+    @inlinable public var inFlightCount: Int { Int(nextAvailable &- nextUsed) &- untaken }
     @inlinable public var usesEventIndex: Bool { rings.usesEventIndex }
     @inlinable public var usesIndirectDescriptors: Bool { rings.usesIndirect }
 
@@ -72,13 +73,12 @@ public struct DeviceQueue: ~Copyable, Sendable {
     /// - Throws: what the driver broke, from then on each time: the device needs a reset.
     @inlinable @inline(__always)
     public mutating func takeChain() throws(PeerViolation) -> DescriptorChain? {
-        if isBroken { try rethrowViolation() }
         do throws(PeerViolation) {
             guard try hasAvailable() else { return nil }
-            let head = rings.available.load16(at: rings.layout.availableHeadOffset(nextAvailable))
+            rings.heads.crossing?.countReads(1, byteCount: 2)
+            let head = rings.heads.load16(nextAvailable)
             guard let chain = try walk(from: head) else { return nil }
             nextAvailable &+= 1
-            inFlight &+= 1
             return chain
         } catch {
             markBroken(error)
@@ -94,10 +94,8 @@ public struct DeviceQueue: ~Copyable, Sendable {
     public mutating func complete(_ chain: DescriptorChain, written: UInt32) {
         precondition(written <= chain.writableByteCount, "more written than the chain has room for")
         releaseSegments(of: chain)
-        inFlight &-= 1
-        let offset = rings.layout.usedElementOffset(nextUsed)
-        rings.used.store32(UInt32(chain.head), at: offset)
-        rings.used.store32(written, at: offset &+ 4)
+        rings.elements.store32(UInt32(chain.head), nextUsed)
+        rings.elements.store32(written, nextUsed, at: 4)
         nextUsed &+= 1
     }
 
@@ -108,6 +106,8 @@ public struct DeviceQueue: ~Copyable, Sendable {
     public mutating func publishUsed() -> Bool {
         let old = publishedUsed
         guard nextUsed != old else { return false }
+        let count = Int(nextUsed &- old)
+        rings.elements.crossing?.countWrites(2 &* count, byteCount: 8 &* count)
         // ORDER: release; pairs with the driver's acquiring load of this index, so that elements and the bytes
         // written into chains are visible before the count that includes them.
         rings.used.storeReleasing16(nextUsed, at: SplitLayout.indexOffset)
@@ -152,6 +152,7 @@ public struct DeviceQueue: ~Copyable, Sendable {
     @inlinable @inline(__always)
     mutating func hasAvailable() throws(PeerViolation) -> Bool {
         if nextAvailable != seenAvailable { return true }
+        if isBroken { try rethrowViolation() }
         // ORDER: acquire; pairs with the driver's releasing store, so that the heads and descriptors it counts are
         // visible.
         let index = rings.available.loadAcquiring16(at: SplitLayout.indexOffset)
@@ -166,6 +167,8 @@ public struct DeviceQueue: ~Copyable, Sendable {
     mutating func markBroken(_ error: PeerViolation) {
         violation = error
         isBroken = true
+        // Nothing more is taken without looking, where it is found to be broken.
+        seenAvailable = nextAvailable
     }
 
     @usableFromInline @inline(never)

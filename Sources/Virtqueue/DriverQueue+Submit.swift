@@ -57,10 +57,62 @@ extension DriverQueue {
         records[head].last = building.last
         records[head].descriptors = building.descriptors
         records[head].sequence = nextAvailable
-        records[head].isHead = true
-        rings.available.store16(building.head, at: rings.layout.availableHeadOffset(nextAvailable))
+        rings.heads.store16(building.head, nextAvailable)
         nextAvailable &+= 1
         building.clear()
+    }
+
+    /// Many chains of one range that the device reads, at less cost than one by one: `chain` is asked for each, by its
+    /// number from 0 on.
+    ///
+    /// - Returns: how many were submitted: all, or as many as there were free descriptors.
+    /// - Precondition: ranges of at most 32 bits of length.
+    @inlinable @inline(__always)
+    public mutating func submitReadable<Failure: Error>(
+        count: Int, _ chain: (Int) throws(Failure) -> (range: PeerRange, token: UInt64)
+    ) throws(Failure) -> Int {
+        try submit(count, flags: 0, chain)
+    }
+
+    /// As `submitReadable`, for ranges that the device writes.
+    @inlinable @inline(__always)
+    public mutating func submitWritable<Failure: Error>(
+        count: Int, _ chain: (Int) throws(Failure) -> (range: PeerRange, token: UInt64)
+    ) throws(Failure) -> Int {
+        try submit(count, flags: Descriptor.writeFlag, chain)
+    }
+
+    @inlinable @inline(__always)
+    mutating func submit<Failure: Error>(
+        _ count: Int, flags: UInt16, _ chain: (Int) throws(Failure) -> (range: PeerRange, token: UInt64)
+    ) throws(Failure) -> Int {
+        if building.descriptors != 0 { abandon() }
+        // Where we are is kept in locals: what is stored in the rings may not make us load it again.
+        var (head, position, done) = (firstFree, nextAvailable, 0)
+        let limit = min(count, free)
+        defer {
+            (firstFree, nextAvailable) = (head, position)
+            free &-= done
+            uncounted &+= done
+        }
+        while done < limit {
+            let (range, token) = try chain(done)
+            precondition(range.byteCount <= UInt64(UInt32.max), "a range longer than 32 bits count")
+            let byteCount = UInt32(truncatingIfNeeded: range.byteCount)
+            let descriptor = Descriptor(address: range.address, byteCount: byteCount, flags: flags, next: 0)
+            rings.descriptors.store64(descriptor.address, head)
+            rings.descriptors.store64(descriptor.word, head, at: 8)
+            let next = records[Int(head)].next
+            records[Int(head)].token = token
+            records[Int(head)].writableBytes = flags == 0 ? 0 : byteCount
+            records[Int(head)].descriptors = 1
+            records[Int(head)].sequence = position
+            rings.heads.store16(head, position)
+            head = next
+            position &+= 1
+            done &+= 1
+        }
+        return done
     }
 
     /// One whole chain.
@@ -85,6 +137,7 @@ extension DriverQueue {
     public mutating func publishAvailable() -> Bool {
         let old = publishedAvailable
         guard nextAvailable != old else { return false }
+        countSubmitted(Int(nextAvailable &- old))
         // ORDER: release; pairs with the device's acquiring load of this index, so that heads, descriptors and the
         // bytes of readable parts are visible before the count that includes them.
         rings.available.storeReleasing16(nextAvailable, at: SplitLayout.indexOffset)
@@ -97,6 +150,14 @@ extension DriverQueue {
         }
         let flags = rings.used.load16(at: SplitLayout.flagsOffset)
         return flags & SplitLayout.suppressionFlag == 0
+    }
+
+    /// Counts what was written of `heads` and of the descriptors that belong to them, if that crosses the link.
+    @inlinable @inline(__always)
+    mutating func countSubmitted(_ heads: Int) {
+        rings.descriptors.crossing?.countWrites(2 &* uncounted, byteCount: 16 &* uncounted)
+        rings.heads.crossing?.countWrites(heads, byteCount: 2 &* heads)
+        uncounted = 0
     }
 
     @inlinable @inline(__always)
@@ -126,9 +187,9 @@ extension DriverQueue {
         let descriptor = Descriptor(
             address: building.address, byteCount: building.byteCount,
             flags: next == nil ? building.flags : building.flags | Descriptor.nextFlag, next: next ?? 0)
-        let offset = SplitLayout.descriptorOffset(building.last)
-        rings.table.store64(descriptor.address, at: offset)
-        rings.table.store64(descriptor.word, at: offset &+ 8)
+        rings.descriptors.store64(descriptor.address, building.last)
+        rings.descriptors.store64(descriptor.word, building.last, at: 8)
+        uncounted &+= 1
     }
 }
 

@@ -73,14 +73,16 @@ public struct QueueSetup: ~Copyable {
     }
 }
 
-/// The three parts, each a window of its own exact length. Not copyable, so that no access copies (and counts
-/// references to) what it reaches through.
+/// The three parts, each a window of its own exact length, and the elements in them. Not copyable, so that no access
+/// copies (and counts references to) what it reaches through.
 @frozen @usableFromInline
 struct CheckedRings: ~Copyable, Sendable {
     @usableFromInline let layout: SplitLayout
-    @usableFromInline let table: MemoryWindow
     @usableFromInline let available: MemoryWindow
     @usableFromInline let used: MemoryWindow
+    @usableFromInline let descriptors: ElementWindow<16>
+    @usableFromInline let heads: ElementWindow<2>
+    @usableFromInline let elements: ElementWindow<8>
     @usableFromInline let usesEventIndex: Bool
     @usableFromInline let usesIndirect: Bool
 
@@ -91,9 +93,12 @@ struct CheckedRings: ~Copyable, Sendable {
         let available = try Self.part(setup.availableRing, SplitLayout.availableRingAlignment, in: rings)
         let used = try Self.part(setup.usedRing, SplitLayout.usedRingAlignment, in: usedRings)
         layout = setup.layout
-        self.table = table
+        let count = layout.size.count
         self.available = available
         self.used = used
+        descriptors = ElementWindow(table, at: 0, count: count, fieldWidth: 8)
+        heads = ElementWindow(available, at: SplitLayout.elementsOffset, count: count, fieldWidth: 2)
+        elements = ElementWindow(used, at: SplitLayout.elementsOffset, count: count, fieldWidth: 4)
         usesEventIndex = setup.negotiated.contains(.eventIndex)
         usesIndirect = setup.negotiated.contains(.indirectDescriptors)
     }

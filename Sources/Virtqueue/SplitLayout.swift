@@ -41,17 +41,6 @@ public struct SplitLayout: Hashable, Sendable {
 
     // MARK: Inside the parts
 
-    @inlinable
-    static func descriptorOffset(_ index: UInt16) -> Int { 16 &* Int(index) }
-
-    /// The head at free-running position `counter` of the available ring.
-    @inlinable
-    func availableHeadOffset(_ counter: UInt16) -> Int { 4 &+ 2 &* Int(counter & size.mask) }
-
-    /// The element at free-running position `counter` of the used ring.
-    @inlinable
-    func usedElementOffset(_ counter: UInt16) -> Int { 4 &+ 8 &* Int(counter & size.mask) }
-
     /// `used_event`, at the end of the available ring.
     @inlinable var usedEventOffset: Int { 4 &+ 2 &* size.count }
     /// `avail_event`, at the end of the used ring.
@@ -60,6 +49,8 @@ public struct SplitLayout: Hashable, Sendable {
     /// Both rings begin alike.
     @inlinable static var flagsOffset: Int { 0 }
     @inlinable static var indexOffset: Int { 2 }
+    /// Heads in the one, elements in the other.
+    @inlinable static var elementsOffset: Int { 4 }
     /// VIRTQ_AVAIL_F_NO_INTERRUPT, VIRTQ_USED_F_NO_NOTIFY: in the flags of the available and of the used ring.
     @inlinable static var suppressionFlag: UInt16 { 1 }
 }

@@ -91,18 +91,16 @@ struct RingBench {
     ) throws(PeerViolation) -> Int {
         var told = 0
         for _ in 0..<rounds {
-            for index in 0..<batch {
-                let range = try PeerRange(
-                    untrustedAddress: guestBase &+ 65536 &+ 64 &* UInt64(index), byteCount: 64)
-                driver.begin(token: UInt64(index))
-                _ = driver.appendReadable(range)
-                driver.commit()
+            let count = try driver.submitReadable(count: batch) { index throws(PeerViolation) in
+                let address = guestBase &+ 65536 &+ 64 &* UInt64(index)
+                return (try PeerRange(untrustedAddress: address, byteCount: 64), UInt64(index))
             }
+            precondition(count == batch, "no free descriptors")
             if driver.publishAvailable() { told += 1 }
             while let chain = try device.takeChain() { device.complete(chain, written: 0) }
             if device.publishUsed() { told += 1 }
             var sum: UInt64 = 0
-            while let completion = try driver.takeUsed() { sum &+= completion.token }
+            _ = try driver.takeAllUsed { sum &+= $0.token }
             precondition(sum == UInt64(batch * (batch - 1) / 2), "a token that was lost")
         }
         return told

@@ -8,9 +8,9 @@ import Virtqueue
 final class CopyOpening: QueueOpening {
     /// The chain whose beginning was delivered, and whose rest comes next.
     private var partial: UInt64?
-    private var batch = BatchWriter(.toBackend)
     private var answers = BatchReader(.toDevice)
-    private var delivery = Delivery()
+    /// Kept for its storage. Worked on in a local: what a class stores costs a check at every access.
+    private var delivery: Delivery?
 
     /// More pieces than this are not answered straight from memory: a scatter-gather call takes 1024, and the reply
     /// has headers of its own.
@@ -18,6 +18,7 @@ final class CopyOpening: QueueOpening {
 
     /// What goes out with one read, until it is known whether somebody got it.
     private struct Delivery {
+        var batch = BatchWriter(.toBackend)
         var chains: [(token: UInt64, reader: ChainReader)] = []
         var slices: [WindowSlice] = []
         var partial: UInt64?
@@ -34,9 +35,11 @@ final class CopyOpening: QueueOpening {
     // MARK: Read
 
     override func deliver(_ read: any ChainRead, share: Int) -> Attempt {
-        gather(below: read.byteCount, share: share)
-        guard !batch.isEmpty else { return .nothing }
-        guard queue.reply(read, batch.headerBytes(), delivery.slices) else {
+        var delivery = self.delivery.take() ?? Delivery()
+        defer { self.delivery = delivery }
+        gather(&delivery, below: read.byteCount, share: share)
+        guard !delivery.batch.isEmpty else { return .nothing }
+        guard queue.reply(read, delivery.batch.headerBytes(), delivery.slices) else {
             for (token, _) in delivery.chains where queue.isUnheld(token) { queue.ready.insert(token) }
             return .lost
         }
@@ -47,34 +50,36 @@ final class CopyOpening: QueueOpening {
     }
 
     /// Puts a batch shorter than `byteCount` together: the rest of a chain begun before, then what is ready.
-    private func gather(below byteCount: Int, share: Int) {
-        batch.removeAll(maximumByteCount: min(byteCount - 1, CopyLimits.callByteCount))
+    private func gather(_ delivery: inout Delivery, below byteCount: Int, share: Int) {
+        delivery.batch.removeAll(maximumByteCount: min(byteCount - 1, CopyLimits.callByteCount))
         delivery.chains.removeAll(keepingCapacity: true)
         delivery.slices.removeAll(keepingCapacity: true)
         delivery.partial = nil
-        if let partial { guard append(partial) else { return } }
-        while delivery.chains.count < share, batch.room >= 0, let token = queue.oldestReady() {
-            guard batch.isEmpty || fits(token) else { return }
+        if let partial, let held = queue.taken[partial] {
+            guard append(partial, held, to: &delivery) else { return }
+        }
+        while delivery.chains.count < share, delivery.batch.room >= 0, let token = queue.oldestReady(),
+            let held = queue.taken[token]
+        {
+            guard delivery.batch.isEmpty || Self.fits(held.chain, in: delivery) else { return }
             queue.ready.remove(token)
-            guard append(token) else { return }
+            guard append(token, held, to: &delivery) else { return }
         }
     }
 
     /// Whether the whole chain fits behind what is there.
-    private func fits(_ token: UInt64) -> Bool {
-        guard let chain = queue.taken[token]?.chain else { return false }
-        return Int(chain.readableByteCount) <= batch.room
-            && delivery.slices.count + chain.readableSegmentCount <= Self.sliceLimit
+    private static func fits(_ chain: DescriptorChain, in delivery: borrowing Delivery) -> Bool {
+        Int(chain.readableByteCount) <= delivery.batch.room
+            && delivery.slices.count + chain.readableSegmentCount <= sliceLimit
     }
 
     /// Adds a chain, or as much of it as there is room for.
     ///
     /// - Returns: false when there is more of it: nothing comes between the parts.
-    private func append(_ token: UInt64) -> Bool {
-        guard let held = queue.taken[token] else { return true }
+    private func append(_ token: UInt64, _ held: TakenChain, to delivery: inout Delivery) -> Bool {
         var reader = held.reader
         let offset = held.chain.readableByteCount - UInt32(reader.remainingByteCount)
-        var room = batch.room
+        var room = delivery.batch.room
         while room > 0, delivery.slices.count < Self.sliceLimit,
             let piece = queue.ring?.nextPiece(&reader, atMost: room) ?? nil
         {
@@ -83,7 +88,7 @@ final class CopyOpening: QueueOpening {
         }
         var flags: CopyFlags = held.wasDelivered ? .redelivered : []
         if reader.remainingByteCount > 0 { flags.insert(.part) }
-        batch.append(
+        delivery.batch.append(
             CopyRecord(
                 token: token, flags: flags,
                 payloadByteCount: UInt32(held.reader.remainingByteCount - reader.remainingByteCount),
@@ -120,7 +125,8 @@ final class CopyOpening: QueueOpening {
             try answers.read(bytes, at: position)
         } catch { throw error.errno }
         queue.answerBatch += 1
-        for record in answers.records { try queue.check(record.header, from: id) }
-        for record in answers.records { queue.apply(record, bytes) }
+        let records = answers.records
+        for record in records { try queue.check(record.header, from: id) }
+        for record in records { queue.apply(record, bytes) }
     }
 }

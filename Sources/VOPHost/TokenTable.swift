@@ -6,6 +6,9 @@
 struct TokenTable<Value> {
     private var places: [(token: UInt64, value: Value)?]
     private(set) var count = 0
+    /// How many are not at the place that their lowest bits name. While there are none, nothing has to be moved when
+    /// one is taken out.
+    private var displacedCount = 0
 
     init() { places = Array(repeating: nil, count: 16) }
 
@@ -21,7 +24,7 @@ struct TokenTable<Value> {
             case (false, nil): return
             case (true, let value?): places[place]?.value = value
             case (false, let value?):
-                places[place] = (token, value)
+                put(token, value, at: place)
                 count += 1
                 if count * 2 > places.count { grow() }
             }
@@ -39,7 +42,7 @@ struct TokenTable<Value> {
     mutating func removeAll() {
         guard count > 0 else { return }
         for place in places.indices { places[place] = nil }
-        count = 0
+        (count, displacedCount) = (0, 0)
     }
 
     /// The tokens whose values are `included`, in no order.
@@ -58,17 +61,26 @@ struct TokenTable<Value> {
         return place
     }
 
+    private mutating func put(_ token: UInt64, _ value: Value, at place: Int) {
+        places[place] = (token, value)
+        if place != home(of: token) { displacedCount += 1 }
+    }
+
     /// Frees a place, and moves those behind it that would not be found any more.
     private mutating func remove(at place: Int) {
+        guard let token = places[place]?.token else { return }
         places[place] = nil
         count -= 1
+        if place != home(of: token) { displacedCount -= 1 }
+        guard displacedCount > 0 else { return }
         var hole = place
         var next = (hole &+ 1) & mask
         while let entry = places[next] {
             let distance = (next &- home(of: entry.token)) & mask
             if distance >= (next &- hole) & mask {
-                places[hole] = entry
                 places[next] = nil
+                displacedCount -= 1
+                put(entry.token, entry.value, at: hole)
                 hole = next
             }
             next = (next &+ 1) & mask
@@ -78,6 +90,7 @@ struct TokenTable<Value> {
     private mutating func grow() {
         let old = places
         places = Array(repeating: nil, count: old.count * 2)
-        for case let entry? in old { places[find(entry.token)] = entry }
+        displacedCount = 0
+        for case let entry? in old { put(entry.token, entry.value, at: find(entry.token)) }
     }
 }

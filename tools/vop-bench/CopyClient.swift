@@ -30,25 +30,35 @@ struct CopyClient: ~Copyable {
     }
 
     /// Remembers the chains of the batch read last.
-    mutating func noteChains() {
-        let count = Int(number(at: 8, byteCount: 4))
+    mutating func noteChains() { tokens += Self.tokens(of: buffer.span) }
+
+    private static func tokens(of batch: Span<UInt8>) -> [UInt64] {
+        let count = Int(batch.littleEndian(at: 8) as UInt32)
+        var tokens: [UInt64] = []
+        tokens.reserveCapacity(count)
         for index in 0..<count {
-            let record = Self.batchHeader + Self.recordHeader * index
+            let record = batchHeader + recordHeader * index
             // VOP_COPY_PART: there is more of it.
-            guard number(at: record + 8, byteCount: 4) & 1 == 0 else { continue }
-            tokens.append(number(at: record, byteCount: 8))
+            guard (batch.littleEndian(at: record + 8) as UInt32) & 1 == 0 else { continue }
+            tokens.append(batch.littleEndian(at: record))
         }
+        return tokens
     }
 
     /// One write that completes all chains read, without a payload.
     mutating func completeAll() throws {
         guard !tokens.isEmpty else { return }
         prepareAnswer(recordCount: tokens.count, payloadByteCount: 0)
-        for (index, token) in tokens.enumerated() {
-            put(token, at: Self.batchHeader + Self.recordHeader * index, byteCount: 8)
-        }
+        Self.put(tokens, into: &answer)
         tokens.removeAll(keepingCapacity: true)
         try write()
+    }
+
+    private static func put(_ tokens: [UInt64], into answer: inout [UInt8]) {
+        var bytes = answer.mutableSpan
+        for (index, token) in tokens.enumerated() {
+            bytes.store(littleEndian: token, at: batchHeader + recordHeader * index)
+        }
     }
 
     /// One write that completes one chain of those read, with what `prepareAnswer` prepared.
@@ -78,12 +88,6 @@ struct CopyClient: ~Copyable {
     /// One write of what is prepared, whatever reads it.
     mutating func write() throws {
         guard try file.writeNext(answer, []) == answer.count else { throw BenchFailure("a write was short") }
-    }
-
-    private func number(at start: Int, byteCount: Int) -> UInt64 {
-        var number: UInt64 = 0
-        for index in 0..<byteCount { number |= UInt64(buffer[start + index]) << UInt64(8 * index) }
-        return number
     }
 
     private mutating func put(_ number: UInt64, at start: Int, byteCount: Int) {

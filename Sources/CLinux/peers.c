@@ -43,13 +43,6 @@ int clinux_adopt_eventfd(int descriptor) {
     return 0;
 }
 
-ssize_t clinux_read_now(int descriptor, void *bytes, size_t count) {
-    struct iovec iov = {.iov_base = bytes, .iov_len = count};
-    ssize_t result = preadv2(descriptor, &iov, 1, -1, RWF_NOWAIT);
-    if (result < 0 && errno == EOPNOTSUPP) result = read(descriptor, bytes, count);
-    return result < 0 ? -errno : result;
-}
-
 ssize_t clinux_stream_write_both(int socket, const void *first, size_t first_count, const void *second,
                                  size_t second_count) {
     struct iovec parts[2] = {{.iov_base = (void *)first, .iov_len = first_count},

@@ -105,26 +105,30 @@ final class LinkRunner: Sendable {
     private func serve(
         _ link: any Link, _ side: any LinkSide, _ session: FUSESession, _ view: LinkView
     ) throws -> Refusal? {
-        let poller = try Poller()
-        try poller.add(stopping.rawDescriptor, .readable, token: 0)
-        try poller.add(side.pollDescriptor, .readable, token: 1)
-        try poller.add(session.pollDescriptor, .readable, token: 2)
+        try link.watch(stopping.rawDescriptor)
+        try link.watch(session.pollDescriptor)
+        defer {
+            link.unwatch(stopping.rawDescriptor)
+            link.unwatch(session.pollDescriptor)
+        }
         var isStopping = false
         var isMounted = true
         while !(isStopping && side.isShutDown) {
-            var ready: UInt64 = 0
             let deadline = side.nextDeadline
-            try poller.wait(for: deadline.map { max(.zero, $0 - .now) }) { ready |= 1 << $0.token }
+            var found = try link.wait(for: deadline.map { max(.zero, $0 - .now) })
             view.wakeUps.add()
+            let isStopAsked = link.isReady(stopping.rawDescriptor)
+            let isAsked = isMounted && link.isReady(session.pollDescriptor)
+            found -= (isStopAsked ? 1 : 0) + (isAsked ? 1 : 0)
             // A request of a backend's is no reason to look at the link: that costs as much as the request.
-            if ready & 2 != 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
-            if ready & 4 != 0, try session.service() {
+            if found > 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
+            if isAsked, try session.service() {
                 isMounted = false
-                try poller.remove(session.pollDescriptor)
+                link.unwatch(session.pollDescriptor)
             }
             view.refresh(from: link)
-            if ready & 1 != 0 { stopping.drain() }
-            guard ready & 1 != 0 || !isMounted, !isStopping else { continue }
+            if isStopAsked { stopping.drain() }
+            guard isStopAsked || !isMounted, !isStopping else { continue }
             isStopping = true
             side.shutDown()
         }

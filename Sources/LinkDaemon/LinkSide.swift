@@ -4,9 +4,10 @@ public import Virtio
 
 /// One side of one link as a daemon runs it: a backend on the link, and the directory that shows its devices.
 ///
-/// Made, used and dropped on the link's own thread. The thread watches `pollDescriptor`, and calls `service()` when that is
-/// readable or `nextDeadline` has come.
+/// Made, used and dropped on the link's own thread. The thread waits on the link, beside which the side watches what it
+/// has of its own, and calls `service()` when there is something or `nextDeadline` has come.
 public protocol LinkSide: AnyObject {
+    /// Readable when `service()` has something to do: the link's.
     var pollDescriptor: CInt { get }
     var nextDeadline: ContinuousClock.Instant? { get }
     func service() throws(LinkError)

@@ -40,8 +40,11 @@ final class HostMeeting: Meeting {
 
     var pollDescriptor: CInt { poller.rawDescriptor }
 
+    /// Asked at every turn of a loop, so it allocates nothing.
     var nextDeadline: ContinuousClock.Instant? {
-        (candidates.map(\.deadline) + [pausedUntil].compactMap { $0 }).min()
+        var next = pausedUntil
+        for candidate in candidates { next = earliest(next, candidate.deadline) }
+        return next
     }
 
     func peerLeft(_ earlier: ResumableMeeting?) { self.earlier = earlier }

@@ -4,8 +4,9 @@ public import Virtio
 
 /// What joins the two sides: windows of memory and doorbells. VOP is the virtio transport above it.
 ///
-/// A link is used by one thread, its own. The caller owns the loop: it watches `pollDescriptor`, calls `service()`
-/// when that is readable or `nextDeadline` has come, and acts on what comes back. Nothing here blocks.
+/// A link is used by one thread, its own. The caller owns the loop: it sleeps in `wait`, or watches `pollDescriptor` in a
+/// poller of its own, which costs a call more; it calls `service()` when there is something or `nextDeadline` has come,
+/// and acts on what comes back. Nothing but `wait` blocks.
 ///
 /// ```
 ///   down ──start()──► waiting ──peer arrives──► up ──peer goes──► waiting …
@@ -25,8 +26,20 @@ public protocol Link: AnyObject {
     /// Leaves: the peer sees it at once. Windows that others still hold stay mapped until they let go.
     func stop()
 
-    /// Readable when `service()` has something to do.
+    /// Readable when `service()` has something to do, or a watched descriptor has.
     var pollDescriptor: CInt { get }
+    /// Watches a descriptor of the caller's beside the link's own: `wait` ends when it is readable.
+    func watch(_ descriptor: CInt) throws(LinkError)
+    /// Before the descriptor is closed.
+    func unwatch(_ descriptor: CInt)
+    /// Waits until something is readable, `limit` has passed (`nil`: for ever) or a signal came. A `service()` that
+    /// follows acts on what was found; without one before it, it looks itself.
+    ///
+    /// - Returns: how many descriptors had something, watched ones among them.
+    @discardableResult
+    func wait(for limit: Duration?) throws(LinkError) -> Int
+    /// Whether a watched descriptor was readable when the link looked last, in `wait` or `service()`.
+    func isReady(_ descriptor: CInt) -> Bool
     /// When to call `service()` even if nothing is readable.
     var nextDeadline: ContinuousClock.Instant? { get }
     /// Does what can be done without blocking, and tells what happened.

@@ -16,12 +16,14 @@ public final class LoopbackLink: Link {
     public let counters = LinkCounters()
 
     private let meeting: LoopbackMeeting
+    private var waiting: LinkWait
     private var met: Met?
     private var doorbells: DoorbellUse
 
     public init(_ side: Side, at meeting: LoopbackMeeting) {
         self.side = side
         self.meeting = meeting
+        waiting = LinkWait(meeting.watched(by: side))
         doorbells = DoorbellUse(count: meeting.doorbellCount)
     }
 
@@ -55,10 +57,21 @@ public final class LoopbackLink: Link {
 
     deinit { if state != .down { meeting.leave(side) } }
 
-    public var pollDescriptor: CInt { wake.rawDescriptor }
+    public var pollDescriptor: CInt { waiting.pollDescriptor }
     public var nextDeadline: ContinuousClock.Instant? { nil }
 
+    public func watch(_ descriptor: CInt) throws(LinkError) { try waiting.watch(descriptor) }
+    public func unwatch(_ descriptor: CInt) { waiting.unwatch(descriptor) }
+    public func isReady(_ descriptor: CInt) -> Bool { waiting.ready.contains(descriptor) }
+
+    @discardableResult
+    public func wait(for limit: Duration?) throws(LinkError) -> Int {
+        try waiting.wait(for: limit) { _ in }
+    }
+
     public func service() throws(LinkError) -> LinkEvents {
+        if !waiting.hasLooked { try wait(for: .zero) }
+        waiting.served()
         wake.drain()
         guard state != .down else { return LinkEvents() }
         let session = meeting.session

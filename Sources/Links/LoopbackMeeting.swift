@@ -19,6 +19,8 @@ public final class LoopbackMeeting: Sendable {
     private let presence = Mutex(Presence())
     private let hostWake: EventCounter
     private let guestWake: EventCounter
+    private let hostWatched: WatchedSet
+    private let guestWatched: WatchedSet
 
     /// - Precondition: sizes that `MeetingLimits` allows.
     /// - Throws: `EMFILE` and the like when there are no descriptors to wake the ends by.
@@ -31,12 +33,18 @@ public final class LoopbackMeeting: Sendable {
         self.doorbellCount = doorbellCount
         hostWake = try EventCounter()
         guestWake = try EventCounter()
+        hostWatched = try WatchedSet()
+        guestWatched = try WatchedSet()
+        try hostWatched.poller.add(hostWake.rawDescriptor, .readable, token: 0)
+        try guestWatched.poller.add(guestWake.rawDescriptor, .readable, token: 0)
     }
 
     /// The meeting both ends are in, if they are.
     var session: LoopbackSession? { presence.withLock { $0.session } }
 
     func wake(of side: Side) -> EventCounter { side == .host ? hostWake : guestWake }
+
+    func watched(by side: Side) -> WatchedSet { side == .host ? hostWatched : guestWatched }
 
     func join(_ side: Side) {
         presence.withLock { presence in

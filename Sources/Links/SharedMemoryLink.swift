@@ -12,8 +12,9 @@ public import Virtio
 /// record (`SharedMemorySettings.recordPath`); otherwise, and where anything does not fit, it is a fresh one, with new
 /// windows. A side that was stopped, and not killed, has no record any more.
 public final class SharedMemoryLink: Link {
-    private static let meetingToken = UInt64.max
-    private static let peerToken = UInt64.max - 1
+    /// Above every doorbell's number.
+    private static let meetingToken: UInt64 = 1 << 32
+    private static let peerToken: UInt64 = 1 << 32 + 1
 
     public let side: Side
     public let kind = "shm"
@@ -21,7 +22,11 @@ public final class SharedMemoryLink: Link {
     public private(set) var state = LinkState.down
     public let counters = LinkCounters()
 
-    private let poller: Poller
+    private var waiting: LinkWait
+    /// Found and not yet acted on.
+    private var rung = DoorbellSet()
+    private var hasMeetingNews = false
+    private var hasPeerNews = false
     private var meeting: (any Meeting)?
     private var peer: MetPeer?
     /// What is allocated in a meeting that may be resumed, while there is no peer.
@@ -37,7 +42,7 @@ public final class SharedMemoryLink: Link {
         self.settings = settings
         doorbells = DoorbellUse(count: settings.doorbellCount)
         do throws(Errno) {
-            poller = try Poller()
+            waiting = LinkWait(try WatchedSet())
         } catch { throw .system(error, during: "making an shm link") }
     }
 
@@ -89,38 +94,55 @@ public final class SharedMemoryLink: Link {
         state = .down
     }
 
-    public var pollDescriptor: CInt { poller.rawDescriptor }
+    public var pollDescriptor: CInt { waiting.pollDescriptor }
     public var nextDeadline: ContinuousClock.Instant? {
         guard let meeting else { return nil }
         return lossCount == MemoryWindow.lossCount ? meeting.nextDeadline : .now
     }
 
-    public func service() throws(LinkError) -> LinkEvents {
-        var events = LinkEvents()
-        guard let meeting else { return events }
-        var hungUp: String?
-        for event in try ready() {
-            switch event.token {
-            case Self.peerToken: hungUp = peer?.socket.hungUp()
-            case Self.meetingToken: continue
-            default: take(event.token, &events.doorbells)
+    public func watch(_ descriptor: CInt) throws(LinkError) { try waiting.watch(descriptor) }
+    public func unwatch(_ descriptor: CInt) { waiting.unwatch(descriptor) }
+    public func isReady(_ descriptor: CInt) -> Bool { waiting.ready.contains(descriptor) }
+
+    @discardableResult
+    public func wait(for limit: Duration?) throws(LinkError) -> Int {
+        try waiting.wait(for: limit) { token in
+            switch token {
+            case Self.peerToken: hasPeerNews = true
+            case Self.meetingToken: hasMeetingNews = true
+            default: take(token)
             }
         }
-        if let hungUp {
+    }
+
+    public func service() throws(LinkError) -> LinkEvents {
+        if !waiting.hasLooked { try wait(for: .zero) }
+        waiting.served()
+        var events = LinkEvents()
+        guard let meeting else { return events }
+        if hasPeerNews, let hungUp = peer?.socket.hungUp() {
             meeting.peerLeft(letGo())
             return LinkEvents(peer: .gone(hungUp))
         }
+        hasPeerNews = false
+        (events.doorbells, rung) = (rung, DoorbellSet())
         peer?.header.answerPing()
         if let loss = takeLoss() { return LinkEvents(peer: .gone(loss)) }
+        // With a peer here, whoever else comes says so, and whoever is awaited has a deadline.
+        guard peer == nil || hasMeetingNews || meeting.nextDeadline != nil else { return events }
+        hasMeetingNews = false
+        try meet(meeting, &events)
+        return events
+    }
+
+    private func meet(_ meeting: any Meeting, _ events: inout LinkEvents) throws(LinkError) {
         let progress = try meeting.service(isBusy: peer != nil)
         events.notes = progress.notes
-        if let met = progress.met {
-            try hold(met)
-            events.peer = met.isResumed ? .resumed : .arrived
-            if !met.isResumed { KillPoint.reach(.inMeeting) }
-            if !met.isResumed { events.notes += writeDown(met.meeting.record) }
-        }
-        return events
+        guard let met = progress.met else { return }
+        try hold(met)
+        events.peer = met.isResumed ? .resumed : .arrived
+        if !met.isResumed { KillPoint.reach(.inMeeting) }
+        if !met.isResumed { events.notes += writeDown(met.meeting.record) }
     }
 
     /// Pages of this meeting's windows have vanished: it cannot go on, and is not taken up again.
@@ -148,8 +170,9 @@ public final class SharedMemoryLink: Link {
         state = .up
         do throws(LinkError) {
             try watch(met.socket.rawDescriptor, Self.peerToken)
+            // One event a ring, so that no call is needed to take it back. The count runs up to 2^64 unread.
             for (index, doorbell) in met.ownDoorbells.enumerated() {
-                try watch(doorbell.rawDescriptor, UInt64(index))
+                try watch(doorbell.rawDescriptor, UInt64(index), [.readable, .edgeTriggered])
             }
         } catch {
             meeting?.peerLeft(letGo())
@@ -177,24 +200,17 @@ public final class SharedMemoryLink: Link {
         unwatch(peer.socket.rawDescriptor)
         for doorbell in peer.ownDoorbells { unwatch(doorbell.rawDescriptor) }
         self.peer = nil
+        (rung, hasPeerNews) = (DoorbellSet(), false)
         state = .waiting
         return settings.recordPath == nil ? nil : peer.meeting
     }
 
-    private func ready() throws(LinkError) -> [Poller.Event] {
+    private func watch(
+        _ descriptor: CInt, _ token: UInt64, _ events: PollEvents = [.readable, .peerClosed]
+    ) throws(LinkError) {
         do throws(Errno) {
-            return try poller.wait(for: .zero)
-        } catch { throw .system(error, during: "waiting on an shm link") }
-    }
-
-    private func watch(_ descriptor: CInt, _ token: UInt64) throws(LinkError) {
-        do throws(Errno) {
-            try poller.add(descriptor, [.readable, .peerClosed], token: token)
+            try waiting.watch(descriptor, events, token: token)
         } catch { throw .system(error, during: "watching an shm link") }
-    }
-
-    private func unwatch(_ descriptor: CInt) {
-        do throws(Errno) { try poller.remove(descriptor) } catch { return }
     }
 
     // MARK: Memory
@@ -235,11 +251,8 @@ public final class SharedMemoryLink: Link {
         peer.peerDoorbells[Int(number.rawValue)].signalShared()
     }
 
-    private func take(_ token: UInt64, _ rung: inout DoorbellSet) {
-        guard let peer, token < UInt64(peer.ownDoorbells.count),
-            let number = DoorbellNumber(rawValue: Int(token)),
-            peer.ownDoorbells[Int(token)].drainShared() > 0
-        else { return }
+    private func take(_ token: UInt64) {
+        guard let number = DoorbellNumber(rawValue: Int(token)) else { return }
         counters.doorbells.countRead(0)
         rung.insert(number)
     }

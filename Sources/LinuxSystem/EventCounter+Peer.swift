@@ -13,12 +13,4 @@ extension EventCounter {
 
     /// As `signal()`; does not wait even if the peer made the shared open file blocking and filled it.
     public func signalShared() { _ = clinux_ring_eventfd(rawDescriptor) }
-
-    /// As `drain()`; does not wait even if the peer made the shared open file blocking and emptied it under us.
-    @discardableResult
-    public func drainShared() -> UInt64 {
-        var count: UInt64 = 0
-        // SAFETY: `count` is a local of exactly the eight bytes an eventfd gives.
-        return unsafe clinux_read_now(rawDescriptor, &count, 8) == 8 ? count : 0
-    }
 }

@@ -1,8 +1,6 @@
 import DevicePage
 public import Links
-import LinuxSystem
 import SharedMemory
-import SystemPackage
 import Virtio
 
 /// The guest side of one link: finds the host's page, the devices on it, and probes drivers for them.
@@ -31,36 +29,34 @@ public final class GuestBackend {
     ///   - drivers: matched by virtio ID, the first of a type wins.
     ///   - clock: what time it is; tests bring their own.
     ///   - events: told what happens, on the link's thread.
-    /// - Throws: `.system` when there are no descriptors.
     public init(
         link: any Link, drivers: [GuestDriverKind], settings: GuestSettings = GuestSettings(),
         clock: @escaping () -> ContinuousClock.Instant = { .now },
         events: @escaping (GuestEvent) -> Void = { _ in }
-    ) throws(LinkError) {
+    ) {
         precondition(link.side == .guest, "a guest-backend needs the guest side of a link")
         self.link = link
         self.drivers = drivers
         self.settings = settings
-        do throws(Errno) {
-            context = try GuestContext(link: link, settings: settings, clock: clock, report: events)
-        } catch { throw .system(error, during: "making a guest-backend") }
+        context = GuestContext(link: link, settings: settings, clock: clock, report: events)
     }
 
     // MARK: The loop
 
     /// Readable when `service()` has something to do.
-    public var pollDescriptor: CInt { context.poller.rawDescriptor }
+    public var pollDescriptor: CInt { link.pollDescriptor }
 
     /// When to call `service()` even if nothing is readable.
     public var nextDeadline: ContinuousClock.Instant? {
-        ([link.nextDeadline, page.nextDeadline] + devices.map(\.nextDeadline)).compactMap { $0 }.min()
+        var deadline = earliest(link.nextDeadline, page.nextDeadline)
+        for device in devices { deadline = earliest(deadline, device.nextDeadline) }
+        return deadline
     }
 
     /// Does what can be done without blocking: takes doorbells, follows the host, lets drivers work.
     ///
     /// - Throws: what the link throws; the devices are as if the peer had gone.
     public func service() throws(LinkError) {
-        let ready = try readyDescriptors()
         let events: LinkEvents
         do throws(LinkError) {
             events = try link.service()
@@ -75,32 +71,21 @@ public final class GuestBackend {
         case nil: break
         }
         lookForPage()
-        serviceDevices(rung: events.doorbells, ready)
+        serviceDevices(rung: events.doorbells)
     }
 
-    private func readyDescriptors() throws(LinkError) -> Set<UInt64> {
-        do throws(Errno) {
-            return try context.readyDescriptors()
-        } catch { throw .system(error, during: "waiting on a guest-backend") }
-    }
-
-    private func serviceDevices(rung: DoorbellSet, _ ready: Set<UInt64>) {
+    private func serviceDevices(rung: DoorbellSet) {
         if case .present(_, let configDoorbell) = page, rung.contains(configDoorbell) { scan() }
         // Nothing across the link is read here: what the host asks comes with the config doorbell.
-        for device in devices where isDue(device, rung, ready) {
+        for device in devices where isDue(device, rung) {
             device.advance()
             device.serviceDriver()
         }
         dropGone()
     }
 
-    private func isDue(
-        _ device: GuestDevice, _ rung: DoorbellSet, _ ready: Set<UInt64>
-    ) -> Bool {
-        if rung.contains(device.ownDoorbell) { return true }
-        if let descriptor = device.driver?.pollDescriptor, ready.contains(UInt64(descriptor) + 1) {
-            return true
-        }
+    private func isDue(_ device: GuestDevice, _ rung: DoorbellSet) -> Bool {
+        if rung.contains(device.ownDoorbell) || context.isReady(device.driver) { return true }
         // The deadline is asked for first: one that is the present must not be later than what it is held against.
         return device.nextDeadline.map { $0 <= context.clock() } ?? false
     }

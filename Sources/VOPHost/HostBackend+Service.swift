@@ -189,10 +189,3 @@ extension HostBackend {
         if device.state == .running { device.state = .published }
     }
 }
-
-/// The earlier of two instants; one that is not there never comes.
-func earliest(_ one: ContinuousClock.Instant?, _ other: ContinuousClock.Instant?) -> ContinuousClock.Instant?
-{
-    guard let one, let other else { return one ?? other }
-    return min(one, other)
-}

@@ -1,4 +1,5 @@
 import DevicePage
+import Links
 import Virtio
 
 /// A device that the host-backend holds, on the page or not. What is believed of it is kept here, never in the page.

@@ -81,7 +81,7 @@ final class Stack {
     ) throws {
         let link = try SharedMemoryLink(
             .guest, SharedMemorySettings(socketPath: socket, windowByteCount: 16 << 20))
-        let backend = try GuestBackend(link: link, drivers: [RequestDriver.kind(type, board)])
+        let backend = GuestBackend(link: link, drivers: [RequestDriver.kind(type, board)])
         try link.start()
         let poller = try Poller()
         try poller.add(ending.rawDescriptor, .readable, token: 0)

@@ -201,7 +201,7 @@ final class BothSides {
     }
 
     private static func guest(on link: any Link, _ directory: String) throws -> GuestBackend {
-        try GuestBackend(link: link, drivers: [.ninep(NinePSettings(directory: directory))])
+        GuestBackend(link: link, drivers: [.ninep(NinePSettings(directory: directory))])
     }
 
     /// The next guest, on the same link, started anew.

@@ -51,7 +51,7 @@ final class NinePBench {
         change(&settings)
         let ends = try LoopbackLink.pair(windowByteCount: windowByteCount)
         host = ScriptedHost(ends.host)
-        guest = try GuestBackend(link: ends.guest, drivers: [.ninep(settings)])
+        guest = GuestBackend(link: ends.guest, drivers: [.ninep(settings)])
         ends.host.start()
         ends.guest.start()
         _ = try host.link.service()

@@ -30,7 +30,7 @@ final class GuestEnd {
         }
         self.log = log
         host = ScriptedHost(ends.host)
-        guest = try GuestBackend(
+        guest = GuestBackend(
             link: ends.guest, drivers: [kind],
             events: { event in
                 log.events.append(event)

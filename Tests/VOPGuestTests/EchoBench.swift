@@ -106,7 +106,7 @@ final class EchoBench {
         }
         self.log = log
         host = ScriptedHost(ends.host)
-        guest = try GuestBackend(
+        guest = GuestBackend(
             link: ends.guest, drivers: [kind], clock: { log.now }, events: { log.events.append($0) })
         ends.guest.start()
         try meet()

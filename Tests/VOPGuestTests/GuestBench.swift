@@ -79,7 +79,7 @@ final class GuestBench {
         self.log = log
         host = ScriptedHost(ends.host)
         guestLink = ends.guest
-        guest = try GuestBackend(
+        guest = GuestBackend(
             link: ends.guest, drivers: [kind, other, net], settings: settings, clock: { log.now },
             events: { log.events.append($0) })
         ends.host.start()

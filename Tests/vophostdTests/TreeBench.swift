@@ -43,7 +43,7 @@ final class TreeBench {
         tree = Tree(root: devices.node)
         log.devices = devices
         self.log = log
-        guest = try GuestBackend(link: LoopbackLink(.guest, at: meeting), drivers: [Self.driver(log)])
+        guest = GuestBackend(link: LoopbackLink(.guest, at: meeting), drivers: [Self.driver(log)])
         host.start()
         if isMet { try meet() }
     }
@@ -87,7 +87,7 @@ final class TreeBench {
     /// The guest's process dies, and another is started but has not met the host yet.
     func replaceGuest() throws {
         guest.link.stop()
-        guest = try GuestBackend(link: LoopbackLink(.guest, at: meeting), drivers: [Self.driver(log)])
+        guest = GuestBackend(link: LoopbackLink(.guest, at: meeting), drivers: [Self.driver(log)])
     }
 
     func run() throws {

@@ -11,7 +11,6 @@ final class BenchGuest {
 
     let link: SharedMemoryLink
     let backend: GuestBackend
-    private let poller: Poller
     private let found: Found
 
     /// The drivers that were made, in order.
@@ -23,7 +22,7 @@ final class BenchGuest {
             .guest, SharedMemorySettings(socketPath: socket, windowByteCount: windowByteCount))
         let found = Found()
         self.found = found
-        backend = try GuestBackend(
+        backend = GuestBackend(
             link: link,
             drivers: [
                 GuestDriverKind(name: "bench", type: type, features: [], queueCount: 1) {
@@ -33,8 +32,6 @@ final class BenchGuest {
                     return driver
                 }
             ])
-        poller = try Poller()
-        try poller.add(backend.pollDescriptor, .readable, token: 0)
         try link.start()
     }
 
@@ -52,7 +49,7 @@ final class BenchGuest {
     }
 
     func serve(for limit: Duration) throws {
-        try poller.wait(for: limit) { _ in }
+        try link.wait(for: limit)
         try backend.service()
     }
 }
@@ -84,13 +81,13 @@ final class BenchDriver: GuestDriver {
     ) throws(PeerViolation) -> Int {
         var count = 0
         repeat {
-            while try ring.takeUsed() != nil { count += 1 }
+            count += try ring.takeAllUsed { _ in }
         } while ring.enableNotifications()
-        while ring.inFlightCount < depth, ring.freeCount > 0 {
-            ring.begin(token: 0)
-            _ = isWritable ? ring.appendWritable(range) : ring.appendReadable(range)
-            ring.commit()
-        }
+        let room = depth - ring.inFlightCount
+        _ =
+            isWritable
+            ? ring.submitWritable(count: room) { _ in (range, 0) }
+            : ring.submitReadable(count: room) { _ in (range, 0) }
         return count
     }
 }

@@ -19,21 +19,18 @@ struct WakeBench {
             .guest, SharedMemorySettings(socketPath: socketPath, windowByteCount: 1 << 20))
         try guest.start()
         defer { guest.stop() }
-        let poller = try Poller()
-        try poller.add(guest.pollDescriptor, .readable, token: 0)
         while guest.state != .up {
-            try poller.wait(for: .milliseconds(100)) { _ in }
+            try guest.wait(for: .milliseconds(100))
             _ = try guest.service()
         }
         for (far, name) in [(0, "one processor"), (1, "two processors")] {
-            try asleep(guest, poller, host, far, name, &report)
+            try asleep(guest, host, far, name, &report)
         }
         try polling(guest, host, &report)
     }
 
     private func asleep(
-        _ guest: SharedMemoryLink, _ poller: borrowing Poller, _ host: PollingHost, _ far: Int,
-        _ name: String,
+        _ guest: SharedMemoryLink, _ host: PollingHost, _ far: Int, _ name: String,
         _ report: inout Report
     ) throws {
         let rounds = extent.count(far == 0 ? 2000 : 300, smoke: 20)
@@ -43,8 +40,8 @@ struct WakeBench {
         for _ in 0..<extent.rounds {
             floor_pin(0, 0)
             // Woken once more, so that both are where they will be.
-            try exchange(guest, poller, bell, 1)
-            least[0] = min(least[0], try Measure.time { try exchange(guest, poller, bell, rounds) })
+            try exchange(guest, bell, 1)
+            least[0] = min(least[0], try Measure.time { try exchange(guest, bell, rounds) })
             let floor = floor_eventfd_ping_pong(UInt32(rounds), 0, CInt(far))
             least[1] = min(least[1], try Measure.checked(floor, "eventfd"))
         }
@@ -57,13 +54,13 @@ struct WakeBench {
     }
 
     private func exchange(
-        _ guest: SharedMemoryLink, _ poller: borrowing Poller, _ bell: DoorbellNumber, _ rounds: Int
+        _ guest: SharedMemoryLink, _ bell: DoorbellNumber, _ rounds: Int
     ) throws {
         for _ in 0..<rounds {
             guest.ring(bell)
             var isAnswered = false
             while !isAnswered {
-                try poller.wait(for: nil) { _ in }
+                try guest.wait(for: nil)
                 isAnswered = !(try guest.service().doorbells.isEmpty)
             }
         }
@@ -163,12 +160,10 @@ private final class PollingHost: Sendable {
             .host, SharedMemorySettings(socketPath: socketPath, windowByteCount: 1 << 20))
         try link.start()
         defer { link.stop() }
-        let poller = try Poller()
-        try poller.add(link.pollDescriptor, .readable, token: 0)
-        try poller.add(bell.rawDescriptor, .readable, token: 1)
+        try link.watch(bell.rawDescriptor)
         var pinned: CInt = -1
         while true {
-            try poller.wait(for: nil) { _ in }
+            try link.wait(for: nil)
             let events = try link.service()
             if events.peer == .arrived {
                 let range = try link.allocate(byteCount: 1 << 14, alignment: 4096)

@@ -32,14 +32,10 @@ final class GuestLinkSide: LinkSide {
         }
     }
 
-    private static let backendToken: UInt64 = 0
-    private static let mountsToken: UInt64 = 1
-
     let devices = Directory(mode: 0o755)
     private let counted = GuestMetrics()
     var metrics: any LinkMetrics { counted }
     private let backend: GuestBackend
-    private let poller: Poller
     private let reporter: LinkReporter
     /// Something about the list of devices may have changed since it was last shown.
     private final class Staleness { var isStale = true }
@@ -62,7 +58,7 @@ final class GuestLinkSide: LinkSide {
         let listing = Staleness()
         self.listing = listing
         self.reporter = reporter
-        backend = try GuestBackend(
+        backend = GuestBackend(
             link: link, drivers: [.ninep(driver)], settings: settings,
             events: { event in
                 listing.isStale = true
@@ -71,19 +67,17 @@ final class GuestLinkSide: LinkSide {
                     level: event.kind == .failed ? .warning : .info, isLogged: event.isWorthLogging)
             })
         do throws(Errno) {
-            poller = try Poller()
             mounts = try DataMounts { event, device, message, isWarning in
                 listing.isStale = true
                 reporter.report(event, device: device, message, level: isWarning ? .warning : .info)
             }
-            try poller.add(backend.pollDescriptor, .readable, token: Self.backendToken)
-            try poller.add(mounts.pollDescriptor, .readable, token: Self.mountsToken)
-        } catch { throw .system(error, during: "watching a guest-backend") }
+        } catch { throw .system(error, during: "making a guest-backend's data mounts") }
+        try link.watch(mounts.pollDescriptor)
     }
 
     // MARK: The loop
 
-    var pollDescriptor: CInt { poller.rawDescriptor }
+    var pollDescriptor: CInt { backend.pollDescriptor }
 
     var nextDeadline: ContinuousClock.Instant? {
         // News that came while the tree was being served, as a driver bound by hand, is for the next `service()`.

@@ -12,8 +12,6 @@ int clinux_unlink(const char *path);
 
 /// Zero when `descriptor` is an eventfd, which then no longer blocks; -EINVAL when it is anything else.
 int clinux_adopt_eventfd(int descriptor);
-/// read() that never waits, even if somebody who shares the open file took O_NONBLOCK away.
-ssize_t clinux_read_now(int descriptor, void *bytes, size_t count);
 
 /// Sends what goes now of two runs of bytes, one behind the other, without waiting and without SIGPIPE.
 ssize_t clinux_stream_write_both(int socket, const void *first, size_t first_count, const void *second,

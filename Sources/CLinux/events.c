@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -83,6 +84,7 @@ int clinux_pidfd_open(int pid) { return result(syscall(SYS_pidfd_open, pid, 0));
 int clinux_pidfd_signal(int descriptor, int number) {
     return result(syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0));
 }
+int clinux_current_processor(void) { return sched_getcpu(); }
 int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 int clinux_set_parent_death_signal(int number) { return result(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)); }
 int clinux_name_thread(const char *name) { return result(prctl(PR_SET_NAME, name, 0, 0, 0)); }

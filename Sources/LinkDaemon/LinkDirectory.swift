@@ -120,16 +120,24 @@ enum LinkCounter: String, CaseIterable {
     case writtenBytes = "written_bytes"
     case doorbellsRung = "doorbells_rung"
     case doorbellsReceived = "doorbells_received"
+    case doorbellsSpared = "doorbells_spared"
+    case sleeps
+    case pollsFound = "polls_found"
+    case pollsInVain = "polls_in_vain"
 
     /// Where it stands among the metrics.
-    var metric: (MetricsText.Family, direction: String) {
+    var metric: (MetricsText.Family, label: String, value: String) {
         switch self {
-        case .reads: (.crossings, "read")
-        case .readBytes: (.crossingBytes, "read")
-        case .writes: (.crossings, "written")
-        case .writtenBytes: (.crossingBytes, "written")
-        case .doorbellsRung: (.doorbells, "sent")
-        case .doorbellsReceived: (.doorbells, "received")
+        case .reads: (.crossings, "direction", "read")
+        case .readBytes: (.crossingBytes, "direction", "read")
+        case .writes: (.crossings, "direction", "written")
+        case .writtenBytes: (.crossingBytes, "direction", "written")
+        case .doorbellsRung: (.doorbells, "direction", "sent")
+        case .doorbellsReceived: (.doorbells, "direction", "received")
+        case .doorbellsSpared: (.doorbells, "direction", "spared")
+        case .sleeps: (.waits, "outcome", "slept")
+        case .pollsFound: (.waits, "outcome", "found")
+        case .pollsInVain: (.waits, "outcome", "in-vain")
         }
     }
 
@@ -141,6 +149,10 @@ enum LinkCounter: String, CaseIterable {
         case .writtenBytes: counters.crossing[.writtenBytes]
         case .doorbellsRung: counters.doorbells[.writes]
         case .doorbellsReceived: counters.doorbells[.reads]
+        case .doorbellsSpared: counters.waits[.doorbellsSpared]
+        case .sleeps: counters.waits[.sleeps]
+        case .pollsFound: counters.waits[.pollsFound]
+        case .pollsInVain: counters.waits[.pollsInVain]
         }
     }
 }

@@ -71,8 +71,8 @@ final class LinkSet {
             text.add(.links, ["link": name], control.view?.state == .up ? 1 : 0)
             guard let view = control.view else { continue }
             for counter in LinkCounter.allCases {
-                let (family, direction) = counter.metric
-                text.add(family, ["link": name, "direction": direction], counter.value(view.counters))
+                let (family, label, value) = counter.metric
+                text.add(family, ["link": name, label: value], counter.value(view.counters))
             }
             text.add(.wakeUps, ["link": name], view.wakeUps.now)
             view.metrics.write(to: &text, link: name)

@@ -17,6 +17,7 @@ public struct MetricsText {
         case crossings = "vop_link_crossings"
         case crossingBytes = "vop_link_crossing_bytes"
         case doorbells = "vop_link_doorbells"
+        case waits = "vop_link_waits"
         case wakeUps = "vop_link_wake_ups"
         case refusedRequests = "vop_refused_requests"
         case devices = "vop_device_running"
@@ -57,7 +58,10 @@ public struct MetricsText {
                 "What happened on the link, as events has it; those that were too many to tell too."
             case .crossings: "Accesses of this side to the other side's memory."
             case .crossingBytes: "Bytes of those accesses."
-            case .doorbells: "Doorbells between the two sides."
+            case .doorbells:
+                "Doorbells between the two sides; spared are those not rung, as the other side was looking."
+            case .waits:
+                "Waits of the link's thread: slept; looked at the rings, and found something or looked in vain."
             case .wakeUps: "How often the link's thread was woken."
             case .refusedRequests: "Requests to the tree that were refused with a reason."
             case .devices: "Whether a driver drives the device."

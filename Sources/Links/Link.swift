@@ -77,6 +77,12 @@ public protocol Link: AnyObject {
     func reclaimDoorbell(_ number: DoorbellNumber) -> Bool
     /// Rings one of the peer's. Spurious rings are harmless; a peer that is gone is not an error here.
     func ring(_ number: DoorbellNumber)
+    /// As `ring`, for what the peer finds in its rings by itself as long as it says that it is looking: then it is not
+    /// rung. Comes after the publishing of a ring's index, with its full fence.
+    func notify(_ number: DoorbellNumber)
+    /// What `wait` asks while it looks before it sleeps: whether rings have something that no doorbell told. `nil`, and an
+    /// answer of `nil`: nobody can say, so that it sleeps at once.
+    var ringNews: (() -> Bool?)? { get set }
 
     var counters: LinkCounters { get }
 }
@@ -107,6 +113,8 @@ public struct LinkEvents: Sendable {
 
     public var peer: PeerChange?
     public var doorbells: DoorbellSet
+    /// The rings of any device may have something although no doorbell says so.
+    public var hasPolled = false
     /// What happened on the way to a meeting, one line each, for the log: who came, who was refused and why.
     public var notes: [String] = []
 
@@ -145,6 +153,8 @@ public final class LinkCounters: Sendable {
     public let crossing = CrossingCounters()
     /// Doorbells, in `CrossingCounters`' places: `writes` rung by us, `reads` received.
     public let doorbells = CrossingCounters()
+    /// How this side waited.
+    public let waits = WaitCounters()
 
     public init() {}
 }

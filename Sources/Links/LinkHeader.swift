@@ -9,8 +9,8 @@ import Virtio
 struct LinkHeader {
     static let byteCount = Int(VOP_LINK_HEADER_BYTE_COUNT)
 
-    private let memory: MemoryWindow
-    private let side: Side
+    let memory: MemoryWindow
+    let side: Side
 
     init(_ memory: MemoryWindow, seenBy side: Side) {
         self.memory = memory

@@ -140,6 +140,10 @@ public final class LoopbackLink: Link {
     public func releaseDoorbell(_ number: DoorbellNumber) { doorbells.release(number) }
     public func reclaimDoorbell(_ number: DoorbellNumber) -> Bool { doorbells.claim(number) }
 
+    /// Both ends are one process, and none looks before it sleeps.
+    public var ringNews: (() -> Bool?)?
+    public func notify(_ number: DoorbellNumber) { ring(number) }
+
     public func ring(_ number: DoorbellNumber) {
         guard let met, Int(number.rawValue) < doorbellCount else { return }
         counters.doorbells.countWrite(0)

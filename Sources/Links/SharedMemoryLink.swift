@@ -23,6 +23,9 @@ public final class SharedMemoryLink: Link {
     public let counters = LinkCounters()
 
     private var waiting: LinkWait
+    var adaptive = AdaptiveWait()
+    var spared = SparedRings()
+    private var hasPolled = false
     /// Found and not yet acted on.
     private var rung = DoorbellSet()
     private var hasMeetingNews = false
@@ -104,8 +107,43 @@ public final class SharedMemoryLink: Link {
     public func unwatch(_ descriptor: CInt) { waiting.unwatch(descriptor) }
     public func isReady(_ descriptor: CInt) -> Bool { waiting.ready.contains(descriptor) }
 
+    /// What both sides see of the meeting, while there is a peer.
+    var header: LinkHeader? { peer?.header }
+
+    public var ringNews: (() -> Bool?)? {
+        get { adaptive.ringNews }
+        set { adaptive.ringNews = newValue }
+    }
+
     @discardableResult
     public func wait(for limit: Duration?) throws(LinkError) -> Int {
+        guard let header = peer?.header, limit != .zero else { return try look(for: limit) }
+        ringSpared()
+        var found = 0
+        switch try adaptive.poll(
+            header, counters.waits,
+            look: { () throws(LinkError) in
+                found = try look(for: .zero)
+                return found
+            })
+        {
+        case .others: return found
+        case .nothing where adaptive.mayFallAsleep(header): break
+        case .news, .nothing:
+            if found == 0 { found = try look(for: .zero) }
+            hasPolled = true
+            return found + 1
+        }
+        guard ringNews != nil || spared.deadline != nil else { return try look(for: limit) }
+        let start = ContinuousClock.now
+        let rescue = spared.deadline.map { max(.zero, $0 - start) }
+        found = try look(for: limit.map { min($0, rescue ?? $0) } ?? rescue)
+        adaptive.slept(for: .now - start, counters.waits)
+        ringSpared()
+        return found
+    }
+
+    private func look(for limit: Duration?) throws(LinkError) -> Int {
         try waiting.wait(for: limit) { token in
             switch token {
             case Self.peerToken: hasPeerNews = true
@@ -116,7 +154,7 @@ public final class SharedMemoryLink: Link {
     }
 
     public func service() throws(LinkError) -> LinkEvents {
-        if !waiting.hasLooked { try wait(for: .zero) }
+        if !waiting.hasLooked { _ = try look(for: .zero) }
         waiting.served()
         var events = LinkEvents()
         guard let meeting else { return events }
@@ -126,6 +164,7 @@ public final class SharedMemoryLink: Link {
         }
         hasPeerNews = false
         (events.doorbells, rung) = (rung, DoorbellSet())
+        (events.hasPolled, hasPolled) = (hasPolled, false)
         peer?.header.answerPing()
         if let loss = takeLoss() { return LinkEvents(peer: .gone(loss)) }
         // With a peer here, whoever else comes says so, and whoever is awaited has a deadline.
@@ -167,6 +206,8 @@ public final class SharedMemoryLink: Link {
         }
         kept = nil
         peer = met
+        adaptive.met()
+        spared = SparedRings()
         state = .up
         do throws(LinkError) {
             try watch(met.socket.rawDescriptor, Self.peerToken)
@@ -249,6 +290,21 @@ public final class SharedMemoryLink: Link {
         guard let peer, Int(number.rawValue) < doorbellCount else { return }
         counters.doorbells.countWrite(0)
         peer.peerDoorbells[Int(number.rawValue)].signalShared()
+    }
+
+    public func notify(_ number: DoorbellNumber) {
+        guard let peer, peer.header.isPeerPolling else { return ring(number) }
+        spared.insert(number, now: .now)
+        counters.waits.count(.doorbellsSpared)
+    }
+
+    private func ringSpared() {
+        guard spared.deadline != nil else { return }
+        let due = spared.takeDue(now: .now)
+        guard !due.isEmpty else { return }
+        for index in 0..<doorbellCount {
+            if let number = DoorbellNumber(rawValue: index), due.contains(number) { ring(number) }
+        }
     }
 
     private func take(_ token: UInt64) {

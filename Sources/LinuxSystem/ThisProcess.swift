@@ -1,8 +1,16 @@
+import CLinux
 import Glibc
 
 /// What a program asks of the kernel for itself.
 public enum ThisProcess {
     public static var identifier: CInt { getpid() }
+
+    /// Where the calling thread runs; it may run elsewhere by the time anybody looks.
+    public static var currentProcessor: UInt32 { UInt32(max(0, clinux_current_processor())) }
+
+    /// Between two looks at the same memory: leaves the processor to whoever shares it.
+    @inline(__always)
+    public static func relax() { clinux_relax() }
 
     public static func end(_ status: Int32) -> Never { exit(status) }
 

@@ -50,6 +50,8 @@ public final class GuestQueue {
     public let index: Int
     /// The rings. Exclusive to the driver, on the link's thread; for many chains, lend them once (`inout`).
     public var ring: DriverQueue
+    /// The device's index when the driver was last served.
+    var noticedIndex: UInt16 = 0
     /// How often the device was notified.
     public private(set) var notificationCount: UInt64 = 0
     private let notify: () -> Void

@@ -39,6 +39,7 @@ public final class GuestBackend {
         self.drivers = drivers
         self.settings = settings
         context = GuestContext(link: link, settings: settings, clock: clock, report: events)
+        link.ringNews = { [weak self] in self?.ringNews }
     }
 
     // MARK: The loop
@@ -71,13 +72,13 @@ public final class GuestBackend {
         case nil: break
         }
         lookForPage()
-        serviceDevices(rung: events.doorbells)
+        serviceDevices(rung: events.doorbells, hasPolled: events.hasPolled)
     }
 
-    private func serviceDevices(rung: DoorbellSet) {
+    private func serviceDevices(rung: DoorbellSet, hasPolled: Bool) {
         if case .present(_, let configDoorbell) = page, rung.contains(configDoorbell) { scan() }
         // Nothing across the link is read here: what the host asks comes with the config doorbell.
-        for device in devices where isDue(device, rung) {
+        for device in devices where hasPolled && device.hasNews || isDue(device, rung) {
             device.advance()
             device.serviceDriver()
         }
@@ -88,6 +89,16 @@ public final class GuestBackend {
         if rung.contains(device.ownDoorbell) || context.isReady(device.driver) { return true }
         // The deadline is asked for first: one that is the present must not be later than what it is held against.
         return device.nextDeadline.map { $0 <= context.clock() } ?? false
+    }
+
+    /// Whether the rings of a running device have something; `nil` while none runs.
+    private var ringNews: Bool? {
+        var news: Bool?
+        for device in devices where device.driver != nil {
+            if device.hasNews { return true }
+            news = false
+        }
+        return news
     }
 
     // MARK: The peer

@@ -64,7 +64,7 @@ extension GuestDevice {
                 usedRingIn: backend.link.windows(of: .guest))
             slot.setUsedAddress(used.range.address, of: index)
             usedAddresses.append(used.range.address)
-            return GuestQueue(index: index, ring: ring) { [weak self] in self?.ring() }
+            return GuestQueue(index: index, ring: ring) { [weak self] in self?.notify() }
         } catch { throw .peer(error) }
     }
 

@@ -71,6 +71,12 @@ final class GuestDevice {
 
     func ring() { if let hostDoorbell { backend.link.ring(hostDoorbell) } }
 
+    /// Rings for what lies in the queues.
+    func notify() { if let hostDoorbell { backend.link.notify(hostDoorbell) } }
+
+    /// The host has given something back since the driver was last served.
+    var hasNews: Bool { queues.contains { $0.ring.usedIndexInRing != $0.noticedIndex } }
+
     func write(status: DeviceStatus) {
         self.status = status
         slot.setStatus(status)
@@ -110,6 +116,7 @@ final class GuestDevice {
     /// Lets the driver do what it can.
     func serviceDriver() {
         guard case .running(_, let driver) = phase else { return }
+        for queue in queues { queue.noticedIndex = queue.ring.usedIndexInRing }
         do throws(GuestDriverError) {
             try driver.service()
         } catch { fail(error.description, isAnswerable: true) }

@@ -28,6 +28,8 @@ public final class CopyDevice: HostDeviceModel {
         for queue in queues { queue.service() }
     }
 
+    public var hasNews: Bool? { queues.contains(where: \.hasNews) }
+
     public func reset() {
         for queue in queues { queue.reset() }
     }

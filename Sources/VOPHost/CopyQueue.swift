@@ -47,6 +47,8 @@ public final class CopyQueue {
     private var servesAgain = false
 
     private var notifications = NotificationWish.unsaid
+    /// The driver's index at the last `service()`.
+    private var noticedIndex: UInt16 = 0
     /// What it did, over all lives.
     public let counters: QueueCounters
     /// Heads of chains completed and not shown to the driver.
@@ -101,7 +103,16 @@ public final class CopyQueue {
     /// The driver rang: chains may be available.
     public func service() {
         guard ring != nil, !isBroken else { return }
+        noticedIndex = ring?.availableIndexInRing ?? 0
         serve(tellsAgain: true)
+    }
+
+    /// The driver has made something available since the last `service()`, and was not asked to keep that to itself.
+    public var hasNews: Bool {
+        guard !isBroken, notifications != .stopped, let index = ring?.availableIndexInRing else {
+            return false
+        }
+        return index != noticedIndex
     }
 
     /// The life of the ring is over. Every opening is told once; its chains are stale.
@@ -127,6 +138,7 @@ public final class CopyQueue {
         isBroken = false
         isBackendBroken = false
         notifications = .unsaid
+        noticedIndex = 0
         firstTokenOfLife = nextToken
         taken.removeAll()
         ready.removeAll()

@@ -6,7 +6,7 @@ import Virtio
 /// Follows what the guest does with each device. One doorbell serves all its queues, and devices share doorbells, so
 /// whoever may have been meant is looked at whole; a spurious ring finds nothing.
 extension HostBackend {
-    func serviceDevices(rung: DoorbellSet) {
+    func serviceDevices(rung: DoorbellSet, hasPolled: Bool) {
         let now = clock()
         guard !isSuspended else { return waitForLeavers(now) }
         if !rung.isEmpty || looks.isDue(at: now) {
@@ -14,7 +14,7 @@ extension HostBackend {
             lookAtConfigDoorbell()
         }
         // A copy: devices may go meanwhile.
-        for device in devices where isDue(device, rung, now) {
+        for device in devices where hasPolled && device.isRunning || isDue(device, rung, now) {
             device.looks.looked(at: now, settings)
             look(at: device)
         }
@@ -149,7 +149,7 @@ extension HostBackend {
 
     func notifyDriver(of device: HostDevice, _ slot: HostSlot) {
         do throws(PeerViolation) {
-            if let doorbell = try slot.guestDoorbell(count: link.doorbellCount) { link.ring(doorbell) }
+            if let doorbell = try slot.guestDoorbell(count: link.doorbellCount) { link.notify(doorbell) }
         } catch {
             device.pendingFault = device.pendingFault ?? .peer(error)
         }

@@ -51,6 +51,18 @@ public final class HostBackend {
         self.clock = clock
         report = events
         limiter = EventLimiter(interval: settings.logInterval)
+        link.ringNews = { [weak self] in self?.ringNews }
+    }
+
+    /// Whether the rings of a running device have something; `nil` while none runs, or where one's model cannot say.
+    private var ringNews: Bool? {
+        var news: Bool?
+        for device in devices where device.isRunning && !device.isStopped {
+            guard let hasNews = device.model.hasNews else { return nil }
+            if hasNews { return true }
+            news = false
+        }
+        return news
     }
 
     // MARK: The loop
@@ -78,7 +90,7 @@ public final class HostBackend {
         }
         for note in events.notes { tell(.linkNote, nil, note) }
         if let change = events.peer { peerChanged(change) }
-        if isUp { serviceDevices(rung: events.doorbells) }
+        if isUp { serviceDevices(rung: events.doorbells, hasPolled: events.hasPolled) }
         finishShutdownIfDone()
     }
 

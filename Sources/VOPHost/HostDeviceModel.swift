@@ -21,6 +21,10 @@ public protocol HostDeviceModel: AnyObject {
     /// The guest rang, for whichever queue: take what is there, without blocking.
     func service()
 
+    /// Whether a queue has moved since the last `service()`; `nil` where the model cannot say, and then its guest always
+    /// rings.
+    var hasNews: Bool? { get }
+
     /// The life of these queues has ended, at the guest's wish or because it went or broke a rule. Drop them and
     /// whatever chains were taken; nothing may be written into them any more.
     func reset()
@@ -34,6 +38,7 @@ public protocol HostDeviceModel: AnyObject {
 
 extension HostDeviceModel {
     public func remembers(life: UInt64) -> Bool { false }
+    public var hasNews: Bool? { nil }
 }
 
 /// A device's queues at the start of their life, or where an earlier process left them; each to be taken once.

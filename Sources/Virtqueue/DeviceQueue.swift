@@ -59,6 +59,12 @@ public struct DeviceQueue: ~Copyable, Sendable {
             && rings.available.loadAcquiring16(at: SplitLayout.indexOffset) == nextAvailable
     }
 
+    /// The driver's index, as it is now: moves whenever something was made available. A hint, unchecked.
+    public var availableIndexInRing: UInt16 {
+        // ORDER: acquire; what is read on the strength of it is read again when it is taken.
+        rings.available.loadAcquiring16(at: SplitLayout.indexOffset)
+    }
+
     /// How many chains the driver says are there to be taken: a hint, unchecked, never more than the queue's size.
     @inlinable
     public var availableCount: Int {

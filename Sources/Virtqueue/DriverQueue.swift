@@ -128,6 +128,12 @@ public struct DriverQueue: ~Copyable, Sendable {
         return !hasNothingUsed
     }
 
+    /// The device's index, as it is now: moves whenever something was completed. A hint, unchecked.
+    public var usedIndexInRing: UInt16 {
+        // ORDER: acquire; what is read on the strength of it is read again when it is taken.
+        rings.used.loadAcquiring16(at: SplitLayout.indexOffset)
+    }
+
     /// True when nothing has come back.
     @inlinable
     public var hasNothingUsed: Bool {

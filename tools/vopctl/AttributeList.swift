@@ -41,7 +41,7 @@ struct AttributeList {
     private static let numbers: Set<String> = [
         "slot", "size", "copy_max", "window_bytes", "config_size", "reads", "read_bytes", "writes",
         "written_bytes",
-        "doorbells_rung", "doorbells_received",
+        "doorbells_rung", "doorbells_received", "doorbells_spared", "sleeps", "polls_found", "polls_in_vain",
     ]
     private static let switches: Set<String> = ["up", "published"]
 

@@ -35,6 +35,16 @@ int clinux_pidfd_open(int pid);
 /// Reaches that process or none.
 int clinux_pidfd_signal(int descriptor, int number);
 int clinux_gettid(void);
+/// The processor that the calling thread runs on, or -1.
+int clinux_current_processor(void);
+/// A pause in a loop that looks at memory.
+static inline void clinux_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 /// Names the calling thread; 15 bytes are kept.
 int clinux_name_thread(const char *name);
 int clinux_set_parent_death_signal(int signal_number);

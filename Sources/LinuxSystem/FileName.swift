@@ -16,6 +16,23 @@ public struct FileName: Hashable, Sendable {
         terminated = Array(terminating: bytes)
     }
 
+    /// As above, without the detour by way of any collection: each name of each request comes here.
+    public init(untrusted bytes: [UInt8]) throws(Errno) {
+        guard bytes.count <= FileName.maximumByteCount else { throw .fileNameTooLong }
+        guard !bytes.isEmpty else { throw .invalidArgument }
+        var terminated = [CChar](repeating: 0, count: bytes.count + 1)
+        for index in bytes.indices {
+            let byte = bytes[index]
+            guard byte != 0, byte != UInt8(ascii: "/") else { throw .invalidArgument }
+            terminated[index] = CChar(bitPattern: byte)
+        }
+        let dot = UInt8(ascii: ".")
+        guard bytes[0] != dot || bytes.count > 2 || (bytes.count == 2 && bytes[1] != dot) else {
+            throw .invalidArgument
+        }
+        self.terminated = terminated
+    }
+
     public var bytes: [UInt8] { terminated.dropLast().map { UInt8(bitPattern: $0) } }
 }
 

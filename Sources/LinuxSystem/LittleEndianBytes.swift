@@ -24,4 +24,17 @@ extension MutableSpan<UInt8> {
             unsafe $0.storeBytes(of: number.littleEndian, toByteOffset: position, as: Number.self)
         }
     }
+
+    /// - Precondition: there is room for all of `source` behind `position`.
+    @inlinable
+    public mutating func copy(_ source: Span<UInt8>, to position: Int) {
+        precondition(position >= 0 && source.count <= count - position, "bytes outside their place")
+        // SAFETY: checked above; a span that may be written and one that is read do not overlap.
+        unsafe withUnsafeMutableBytes { target in
+            unsafe source.withUnsafeBytes { bytes in
+                guard let start = bytes.baseAddress, let place = target.baseAddress else { return }
+                unsafe (place + position).copyMemory(from: start, byteCount: bytes.count)
+            }
+        }
+    }
 }

@@ -57,10 +57,11 @@ public struct DirectoryRecords: Sendable {
         public let nextPosition: Int64
         /// DT_…
         public let type: UInt8
-        public let name: ArraySlice<UInt8>
+        /// Where the name's bytes are.
+        public let name: Range<Int>
     }
 
-    private let bytes: [UInt8]
+    public let bytes: [UInt8]
     private var offset = 0
 
     init(bytes: [UInt8]) { self.bytes = bytes }
@@ -70,27 +71,27 @@ public struct DirectoryRecords: Sendable {
     // ABI: struct linux_dirent64: d_ino 0, d_off 8, d_reclen 16, d_type 18, d_name 19, ended by a NUL.
     public mutating func next() -> Record? {
         guard bytes.count - offset >= 19 else { return nil }
-        let end = min(bytes.count, offset + Int(number(16, 2)))
+        let end = min(bytes.count, offset + Int(number(16, UInt16.self)))
         let start = offset + 19
         guard end > start else { return nil }
-        let name = bytes[start..<end]
+        var nameEnd = start
+        while nameEnd < end, bytes[nameEnd] != 0 { nameEnd += 1 }
         let record = Record(
-            inode: number(0, 8), nextPosition: Int64(bitPattern: number(8, 8)), type: bytes[offset + 18],
-            name: name.prefix { $0 != 0 })
+            inode: number(0, UInt64.self), nextPosition: Int64(bitPattern: number(8, UInt64.self)),
+            type: bytes[offset + 18], name: start..<nameEnd)
         offset = end
         return record
     }
 
     /// In this machine's byte order, as the kernel wrote it for this machine.
-    private func number(_ position: Int, _ byteCount: Int) -> UInt64 {
-        var number: UInt64 = 0
-        for index in 0..<byteCount {
-            #if _endian(little)
-                number |= UInt64(bytes[offset + position + index]) << UInt64(8 * index)
-            #else
-                number = number << 8 | UInt64(bytes[offset + position + index])
-            #endif
-        }
-        return number
+    private func number<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ position: Int, _: Number.Type
+    ) -> Number {
+        let stored: Number = bytes.span.littleEndian(at: offset + position)
+        #if _endian(little)
+            return stored
+        #else
+            return stored.byteSwapped
+        #endif
     }
 }

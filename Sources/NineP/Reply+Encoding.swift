@@ -11,6 +11,7 @@ extension Reply {
 
     public func encoded(tag: Tag) -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(expectedByteCount)
         encode(tag: tag, into: &bytes)
         return bytes
     }
@@ -23,6 +24,15 @@ extension Reply {
         var writer = FrameWriter(appendingTo: bytes.taken(), type: type.replyNumber, tag: tag)
         writer.put(UInt32(byteCount))
         bytes = writer.finish(followedBy: byteCount)
+    }
+
+    /// Enough for most, so that the frame is not moved while it grows.
+    private var expectedByteCount: Int {
+        switch self {
+        case .getattr: 160
+        case .read(let payload), .readdir(let payload): FrameHeader.byteCount + 4 + payload.count
+        default: 64
+        }
     }
 
     private func put(into writer: inout FrameWriter) {

@@ -54,8 +54,9 @@ extension NinePSession {
         try worker.act(as: entry.attachment.identity)
         for name in names {
             do throws(Errno) {
-                node = try step(from: node, to: name, in: entry.attachment, on: worker)
-                qids.append(try server.qids.qid(of: node))
+                let (next, status) = try step(from: node, to: name, in: entry.attachment, on: worker)
+                qids.append(try server.qids.qid(of: status))
+                node = next
                 path = path?.walked(to: name)
             } catch {
                 // The first name's failure is the walk's; a later one's shows in the count, and newFid is untouched.
@@ -75,12 +76,16 @@ extension NinePSession {
 
     private func step(
         from node: Node, to name: Name, in attachment: Attachment, on worker: Worker
-    ) throws(Errno) -> Node {
+    ) throws(Errno) -> (Node, FileStatus) {
         try node.requireDirectory()
-        if name == ".." { return try parent(of: node, in: attachment, on: worker) }
+        if name.isParent {
+            let parent = try parent(of: node, in: attachment, on: worker)
+            return (parent, try parent.descriptor.status())
+        }
         let name = try FileName(untrusted: name.bytes)
-        return try Node(
-            node.descriptor.child(name, crossMounts: attachment.export.policy.crossesMounts))
+        let child = try node.descriptor.child(name, crossMounts: attachment.export.policy.crossesMounts)
+        let status = try child.status()
+        return (Node(child, status), status)
     }
 
     /// The directory above, but never one above the export's root. A local user may have moved `node` out of the
@@ -120,7 +125,7 @@ extension NinePSession {
         let node = try entry.node()
         try entry.requireChangeable()
         try worker.act(as: entry.attachment.identity)
-        let place = try Place(of: node, in: entry.attachment)
+        let place = try Place(of: node, lastAt: entry.path, in: entry.attachment)
         try worker.once(removing(place.name, in: place.directory, place.path, entry)) { () throws(Errno) in
             try place.directory.descriptor.unlink(place.name, isDirectory: node.kind == .directory)
         }
@@ -134,10 +139,16 @@ extension NinePSession {
     }
 }
 
+extension Name {
+    fileprivate var isParent: Bool {
+        bytes.count == 2 && bytes[0] == UInt8(ascii: ".") && bytes[1] == UInt8(ascii: ".")
+    }
+}
+
 extension [UInt8] {
     /// The path of `name` in the directory of this one, which `..` leads up from, but never out.
     fileprivate func walked(to name: Name) -> [UInt8] {
-        guard name == ".." else { return appending(name: name.bytes) }
+        guard name.isParent else { return appending(name: name.bytes) }
         return lastIndex(of: UInt8(ascii: "/")).map { Array(self[..<$0]) } ?? []
     }
 }

@@ -3,7 +3,7 @@ import NineP
 import Synchronization
 import SystemPackage
 
-/// read, write and readdir.
+/// read and write.
 extension NinePSession {
     /// The whole reply frame, read where it will be sent from.
     func read(_ job: Job, _ fid: Fid, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
@@ -14,7 +14,7 @@ extension NinePSession {
             guard let offset = Int64(exactly: offset) else { throw .invalidArgument }
             let headerByteCount = Protocol9P.readReplyHeaderByteCount
             var frame = try file.description.read(count: count, at: offset, behind: headerByteCount)
-            frame.putReadHeader(.read, tag: job.tag)
+            frame.putPayloadHeader(.read, tag: job.tag)
             return frame
         case .xattrValue(_, let value):
             let start = Int(min(offset, UInt64(value.count)))
@@ -71,78 +71,15 @@ extension NinePSession {
         case .notApplied, .undecidable: return try file.description.write(data, at: 0)
         }
     }
-
-    /// Whole entries from the cookie `offset` on, as many as fit `limit` bytes; none at the end.
-    func readDirectory(_ job: Job, _ fid: Fid, from offset: UInt64, limit: Int) throws(Errno) -> [UInt8] {
-        let entry = try fids.entry(fid)
-        let (node, file) = try entry.openFile()
-        guard file.isDirectory else { throw .notDirectory }
-        guard let start = Int64(exactly: offset) else { throw .invalidArgument }
-        let listing = try file.directoryPosition.withLock { position throws(Errno) in
-            try list(node, file, in: entry.attachment, from: start, limit: limit, &position)
-        }
-        var frame: [UInt8] = []
-        frame.reserveCapacity(Protocol9P.readReplyHeaderByteCount + listing.count)
-        Reply.encodePayloadHeader(answering: .readdir, tag: job.tag, byteCount: listing.count, into: &frame)
-        frame += listing
-        return frame
-    }
-
-    private func list(
-        _ node: Node, _ file: OpenFile, in attachment: Attachment, from start: Int64, limit: Int,
-        _ position: inout Int64?
-    ) throws(Errno) -> [UInt8] {
-        if position != start { try file.description.seek(to: start) }
-        position = nil
-        var listing: [UInt8] = []
-        var last = start
-        let capacity = min(max(limit, 1024), 1 << 16)
-        while true {
-            var records = try file.description.directoryRecords(capacity: capacity)
-            guard !records.isAtEnd else { break }
-            while let record = records.next() {
-                let entry = try directoryEntry(record, of: node, in: attachment)
-                guard listing.count + entry.encodedByteCount <= limit else {
-                    // Nothing at all would mean the end of the directory.
-                    guard !listing.isEmpty else { throw .invalidArgument }
-                    return listing
-                }
-                entry.encode(into: &listing)
-                last = record.nextPosition
-            }
-            guard listing.count + capacity <= limit else { break }
-        }
-        position = last
-        return listing
-    }
-
-    private func directoryEntry(
-        _ record: DirectoryRecords.Record, of node: Node, in attachment: Attachment
-    ) throws(Errno) -> DirectoryEntry {
-        var identity = Node.Identity(device: node.identity.device, inode: record.inode)
-        // The parent of the root is nobody's business.
-        if record.name.elementsEqual("..".utf8), node.isSamePlace(as: attachment.root) {
-            identity = node.identity
-        }
-        let kind: Qid.Kind =
-            switch record.type {
-            case 4: .directory
-            case 10: .symbolicLink
-            default: .file
-            }
-        return DirectoryEntry(
-            qid: Qid(kind: kind, version: 0, path: try server.qids.path(of: identity)),
-            nextOffset: UInt64(bitPattern: record.nextPosition), type: record.type,
-            name: Name(Array(record.name)))
-    }
 }
 
 extension [UInt8] {
     /// Writes the header of a reply with a payload over the room kept for it at the front.
-    fileprivate mutating func putReadHeader(_ type: RequestType, tag: Tag) {
+    mutating func putPayloadHeader(_ type: RequestType, tag: Tag) {
+        let payloadByteCount = count - Protocol9P.readReplyHeaderByteCount
         var header: [UInt8] = []
-        Reply.encodePayloadHeader(
-            answering: type, tag: tag, byteCount: count - Protocol9P.readReplyHeaderByteCount, into: &header)
-        for (index, byte) in header.enumerated() { self[index] = byte }
+        header.reserveCapacity(Protocol9P.readReplyHeaderByteCount)
+        Reply.encodePayloadHeader(answering: type, tag: tag, byteCount: payloadByteCount, into: &header)
+        for index in header.indices { self[index] = header[index] }
     }
 }

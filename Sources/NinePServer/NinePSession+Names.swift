@@ -51,9 +51,10 @@ extension NinePSession {
             try body(directory.descriptor, name)
         }
         server.qids.noteChange(of: directory)
-        let node = try Node(directory.descriptor.child(name, crossMounts: true))
-        try giveGroup(new, to: node, entry)
-        return try server.qids.qid(of: node)
+        let child = try directory.descriptor.child(name, crossMounts: true)
+        let status = try child.status()
+        try giveGroup(new, to: Node(child, status), entry)
+        return try server.qids.qid(of: status)
     }
 
     /// FIFOs, sockets and regular files always; devices only where the export says so.
@@ -95,7 +96,7 @@ extension NinePSession {
         try requireSameExport(entry, file)
         let name = try FileName(untrusted: name.bytes)
         try worker.act(as: entry.attachment.identity)
-        let old = try Place(of: file.node(), in: file.attachment)
+        let old = try Place(of: file.node(), lastAt: file.path, in: file.attachment)
         try worker.once(
             renaming(old.name, in: old.directory, old.path, to: name, in: directory, entry)
         ) { () throws(Errno) in

@@ -95,13 +95,26 @@ extension NinePSession {
         }
         let description = try directory.descriptor.create(name, access, mode: new.permissions)
         server.qids.noteChange(of: directory)
-        let node = try Node(description.reopenedAsPath())
+        let node = try self.node(of: description, calledLast: name, in: directory)
         try giveGroup(new, to: node, entry)
         return (node, OpenFile(description, access: access, isDirectory: false))
     }
 
     func newFile(mode: UInt32, group: UInt32) -> NewFile {
         NewFile(mode: mode, group: server.accounts.map.serverGroup(of: group))
+    }
+
+    /// By its name, as a rule: the way from a descriptor to its inode costs as much as making the file did.
+    private func node(
+        of description: borrowing OwnedDescriptor, calledLast name: FileName, in directory: Node
+    ) throws(Errno) -> Node {
+        let made = try description.status()
+        if let child = try? directory.descriptor.child(name, crossMounts: false),
+            let status = try? child.status(), status.inode == made.inode, status.device == made.device
+        {
+            return Node(child, status)
+        }
+        return try Node(description.reopenedAsPath())
     }
 
     /// Whom a new file belongs to: the fid's user, with the group asked for if that user is in it.

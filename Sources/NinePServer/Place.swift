@@ -9,9 +9,31 @@ struct Place {
     let path: [UInt8]
     let name: FileName
 
+    /// - Parameter path: where it was seen last. It is there still, as a rule, and then nobody else need be asked.
     /// - Throws: `EBUSY` for the root, `ENOENT` for a file without a name in the export.
-    init(of node: Node, in attachment: Attachment) throws(Errno) {
-        try self.init(of: node, beneath: attachment.export)
+    init(of node: Node, lastAt path: [UInt8]?, in attachment: Attachment) throws(Errno) {
+        if let path, let place = Place(of: node, stillAt: path, in: attachment.export) {
+            self = place
+        } else {
+            try self.init(of: node, beneath: attachment.export)
+        }
+    }
+
+    private init?(of node: Node, stillAt path: [UInt8], in export: Export) {
+        let cut = path.lastIndex(of: UInt8(ascii: "/"))
+        let directoryPath = cut.map { Array(path[..<$0]) } ?? []
+        let nameStart = cut.map { $0 + 1 } ?? 0
+        guard let name = try? FileName(untrusted: path[nameStart...]),
+            let directory = try? Place.directory(at: directoryPath, in: export),
+            let found = try? directory.descriptor.status(of: name), node.isSamePlace(as: found)
+        else { return nil }
+        (self.directory, self.path, self.name) = (directory, directoryPath, name)
+    }
+
+    private static func directory(at path: [UInt8], in export: Export) throws(Errno) -> Node {
+        guard !path.isEmpty else { return export.root }
+        return try Node(
+            export.root.descriptor.descendant(path, crossMounts: export.policy.crossesMounts))
     }
 
     /// The kernel's current path is a hint: the way it names is walked again beneath the root, and must lead to

@@ -17,7 +17,7 @@ struct FileRecord: Hashable, Sendable {
         self.path = path
         (identity, born) = (node.identity, node.born)
         // Without one, as on a file system that has none, the file is found by its path.
-        handle = withHandle ? try? node.descriptor.fileHandle() : nil
+        handle = withHandle ? node.handle : nil
     }
 
     /// The very file, beneath its export. Why one way to it fails does not matter: the next is tried.
@@ -62,12 +62,13 @@ struct FileRecord: Hashable, Sendable {
             var records = try? description.directoryRecords(capacity: FileRecord.searchByteCount)
         else { return nil }
         while let record = records.next() {
-            guard record.inode == identity.inode, let name = try? FileName(untrusted: record.name),
+            guard record.inode == identity.inode,
+                let name = try? FileName(untrusted: records.bytes[record.name]),
                 let node = try? Node(
                     parent.descriptor.child(name, crossMounts: export.policy.crossesMounts)),
                 isMet(by: node)
             else { continue }
-            return (node, parentPath.appending(name: Array(record.name)))
+            return (node, parentPath.appending(name: name.bytes))
         }
         return nil
     }

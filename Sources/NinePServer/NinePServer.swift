@@ -30,6 +30,9 @@ public final class NinePServer: Sendable {
         pool = try WorkerPool(workerCount: max(1, options.workerCount), accounts: accounts)
     }
 
+    /// Has what was submitted served by the workers, where its submitter cannot.
+    public func wakeWorkers() { pool.wakeForAll() }
+
     /// Lets requests in progress finish, then ends the workers. Carriers end their sessions before.
     public func shutDown() { pool.close() }
 

@@ -13,7 +13,7 @@ extension NinePSession {
         case drop(String)
     }
 
-    func admit(_ job: Job) {
+    func admit(_ job: Job, wakes: Bool) {
         let step = state.withLock { state -> Step in
             guard !state.hasEnded else { return .nothing }
             state.pendingCount += 1
@@ -24,13 +24,13 @@ extension NinePSession {
             }
             return state.place(job)
         }
-        take(step)
+        take(step, wakes: wakes)
     }
 
-    private func take(_ step: Step) {
+    private func take(_ step: Step, wakes: Bool = true) {
         switch step {
         case .nothing: break
-        case .submit(let job): server.pool.submit(job)
+        case .submit(let job): server.pool.submit(job, wakes: wakes)
         case .answerFlush(let flush, let instead):
             if let instead { sink.withdraw(instead.token) }
             answer(flushers: [flush])
@@ -63,7 +63,8 @@ extension NinePSession {
         if begins {
             finish(job, with: execute(job, on: worker), on: worker)
         } else {
-            for ready in state.withLock({ $0.order.leave(job) }) { server.pool.submit(ready) }
+            // This thread serves next what it puts in line.
+            for ready in state.withLock({ $0.order.leave(job) }) { server.pool.submit(ready, wakes: false) }
         }
     }
 
@@ -87,7 +88,7 @@ extension NinePSession {
                 state.order.leave(job), state.whatIdlenessAllows(), state.hasEnded && state.runningCount == 0
             )
         }
-        for job in ready { server.pool.submit(job) }
+        for job in ready { server.pool.submit(job, wakes: false) }
         if case .renew(let renewal, _) = next { server.pool.submit(SessionRenewal(self, renewal)) }
         if isLast { endAllFids(on: worker) }
     }

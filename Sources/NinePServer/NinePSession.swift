@@ -98,10 +98,16 @@ public final class NinePSession: Sendable {
     }
 
     /// Takes one frame in. The reply comes through the sink, perhaps before this returns.
-    public func submit(_ frame: [UInt8], _ origin: FrameOrigin = FrameOrigin()) {
+    ///
+    /// - Parameter isServedByCaller: no worker is woken for it; see `Lookout`.
+    public func submit(
+        _ frame: [UInt8], _ origin: FrameOrigin = FrameOrigin(), isServedByCaller: Bool = false
+    ) {
         do throws(FrameError) {
             let (tag, request) = try Request.decode(untrusted: frame)
-            admit(Job(self, tag, request, origin, frame: frame, cost: frame.count + replyCost(of: request)))
+            admit(
+                Job(self, tag, request, origin, frame: frame, cost: frame.count + replyCost(of: request)),
+                wakes: !isServedByCaller)
         } catch {
             guard let tag = error.tag else { return sink.drop(because: "\(error)") }
             logger.debug("malformed request", metadata: ["error": "\(error)"])

@@ -3,43 +3,67 @@ import NineP
 import Synchronization
 import SystemPackage
 
-/// One client on a unix socket. Its server's loop reads; workers write their replies themselves as far as the
-/// socket takes them, and leave the rest to the loop.
+/// One client on a socket. Its server's loop reads; whoever serves a request writes the reply itself as far as
+/// the socket takes it, and leaves the rest to the loop.
+///
+/// Replies to requests that came together go together: they are held back until the last of them, or until one of
+/// the requests turns out to be slow.
 final class SocketConnection: ReplySink {
-    private struct Output {
-        var frames: [(bytes: [UInt8], token: UInt64)] = []
-        /// How much of the first frame has gone.
-        var sentByteCount = 0
-        var byteCount = 0
+    fileprivate struct Output {
+        /// What has not gone, from `start` on: of replies held back, or of those the socket had no room for.
+        var bytes: [UInt8] = []
+        var start = 0
+        /// Where each of these replies ends.
+        var ends: [(end: Int, token: UInt64)] = []
+        var isHeldBack = false
+        /// Whether the loop waits for room in the socket.
+        var awaitsRoom = false
         var isClosed = false
+
+        var byteCount: Int { bytes.count - start }
     }
 
     /// Frames taken from one client before the others have their turn.
     private static let framesPerTurn = 64
     /// Bytes of replies waiting for the client to read them; above that no further request is taken.
     private static let outputLimit = 4 << 20
+    /// Bytes of replies held back at most.
+    private static let heldBackLimit = 1 << 16
 
     let number: UInt64
     let socket: Socket
     /// Asks the loop to look at this connection again.
     private let wake: @Sendable (UInt64) -> Void
+    /// Tells the poller whether room in the socket is waited for.
+    private let awaitRoom: @Sendable (SocketConnection, Bool) -> Void
     private let output = Mutex(Output())
     /// Whether the loop has stopped reading until there is room.
-    private let isPaused = Atomic(false)
+    private let hasPaused = Atomic(false)
     private let dropReason = Mutex<String?>(nil)
     private let requests = Mutex(SocketRequests(nil))
 
-    init(_ number: UInt64, _ socket: consuming Socket, wake: @escaping @Sendable (UInt64) -> Void) {
-        (self.number, self.wake) = (number, wake)
+    init(
+        _ number: UInt64, _ socket: consuming Socket, wake: @escaping @Sendable (UInt64) -> Void,
+        awaitRoom: @escaping @Sendable (SocketConnection, Bool) -> Void
+    ) {
+        (self.number, self.wake, self.awaitRoom) = (number, wake, awaitRoom)
         self.socket = socket
     }
 
     func send(_ frame: [UInt8], for token: UInt64) {
         output.withLock { output in
             guard !output.isClosed else { return }
-            output.frames.append((frame, token))
-            output.byteCount += frame.count
-            if output.frames.count == 1 { flush(&output) }
+            if output.isHeldBack, output.byteCount + frame.count > SocketConnection.heldBackLimit {
+                flush(&output)
+            }
+            guard output.byteCount == 0, !output.isHeldBack || frame.count > SocketConnection.heldBackLimit
+            else {
+                return output.append(frame[...], token)
+            }
+            guard let count = write(frame[...], &output) else { return }
+            guard count < frame.count else { return sent([token]) }
+            output.append(frame[count...], token)
+            awaitRoom(&output)
         }
         resumeReading()
     }
@@ -59,6 +83,17 @@ final class SocketConnection: ReplySink {
         resumeReading()
     }
 
+    /// From now on replies wait for `sendHeldBack`.
+    func holdBack() { output.withLock { $0.isHeldBack = true } }
+
+    func sendHeldBack() {
+        output.withLock { output in
+            output.isHeldBack = false
+            if !output.awaitsRoom { flush(&output) }
+        }
+        resumeReading()
+    }
+
     /// Nothing is written any more.
     func close() {
         output.withLock { output in
@@ -69,44 +104,63 @@ final class SocketConnection: ReplySink {
     }
 
     private func flush(_ output: inout Output) {
-        var done = 0
-        defer {
-            if done > 0 {
-                KillPoint.reach(.afterAnswer)
-                requests.withLock { $0 }.sent(output.frames[..<done].map(\.token))
-            }
-            output.frames.removeFirst(done)
+        guard output.byteCount > 0 else { return }
+        guard let count = write(output.bytes[output.start...], &output) else { return }
+        output.start += count
+        let done = output.ends.prefix { $0.end <= output.start }.count
+        if done > 0 {
+            sent(output.ends[..<done].map(\.token))
+            output.ends.removeFirst(done)
         }
-        while done < output.frames.count {
-            let frame = output.frames[done].bytes
-            KillPoint.reach(.beforeAnswer)
-            let count: Int
-            switch (try? socket.write(frame[output.sentByteCount...])) ?? .ended {
-            case .moved(let moved): count = moved
-            case .wouldBlock: return
+        if output.byteCount == 0 {
+            output.bytes.removeAll(
+                keepingCapacity: output.bytes.capacity <= 2 * SocketConnection.heldBackLimit)
+            output.start = 0
+        }
+        awaitRoom(&output)
+    }
+
+    /// - Returns: how many of `bytes` the socket took; `nil` when the client is gone.
+    private func write(_ bytes: ArraySlice<UInt8>, _ output: inout Output) -> Int? {
+        KillPoint.reach(.beforeAnswer)
+        var done = 0
+        while done < bytes.count {
+            switch (try? socket.write(bytes.dropFirst(done))) ?? .ended {
+            case .moved(let moved): done += moved
+            case .wouldBlock: return done
             case .ended:
                 // The loop learns the same from the socket.
-                done = 0
                 output = Output()
                 output.isClosed = true
-                return
-            }
-            output.byteCount -= count
-            output.sentByteCount += count
-            if output.sentByteCount == frame.count {
-                output.sentByteCount = 0
-                done += 1
+                return nil
             }
         }
+        return done
+    }
+
+    /// The client's kernel has these replies.
+    private func sent(_ tokens: [UInt64]) {
+        KillPoint.reach(.afterAnswer)
+        requests.withLock { $0 }.sent(tokens)
+    }
+
+    private func awaitRoom(_ output: inout Output) {
+        let awaitsRoom = output.byteCount > 0
+        guard awaitsRoom != output.awaitsRoom else { return }
+        output.awaitsRoom = awaitsRoom
+        awaitRoom(self, awaitsRoom)
     }
 
     private func resumeReading() {
-        if isPaused.load(ordering: .sequentiallyConsistent),
-            isPaused.exchange(false, ordering: .sequentiallyConsistent)
+        if hasPaused.load(ordering: .sequentiallyConsistent),
+            hasPaused.exchange(false, ordering: .sequentiallyConsistent)
         {
             wake(number)
         }
     }
+
+    /// Whether nothing is to be taken from the client now.
+    var isPaused: Bool { hasPaused.load(ordering: .sequentiallyConsistent) }
 
     private func hasRoom(_ session: NinePSession?) -> Bool {
         session?.hasRoom != false && output.withLock { $0.byteCount < SocketConnection.outputLimit }
@@ -120,18 +174,22 @@ final class SocketConnection: ReplySink {
         case ended
     }
 
-    /// Takes frames from the client while there are any and there is room for them.
+    /// Takes frames from the client while there are any and there is room for them; the caller serves them.
     ///
-    /// - Parameter begin: makes the session for a first frame, or finds the one to go on with.
+    /// - Parameters:
+    ///   - begin: makes the session for a first frame, or finds the one to go on with.
+    ///   - holdBack: called when there is more than one.
     func takeFrames(
-        into input: inout FrameInput, for session: inout NinePSession?, begin: ([UInt8]) -> NinePSession?
+        into input: inout FrameInput, for session: inout NinePSession?, hasHungUp: Bool,
+        begin: ([UInt8]) -> NinePSession?,
+        holdBack: () -> Void
     ) throws(FrameError) -> Turn {
-        for _ in 0..<SocketConnection.framesPerTurn {
+        for count in 0..<SocketConnection.framesPerTurn {
             guard hasRoom(session) else {
-                isPaused.store(true, ordering: .sequentiallyConsistent)
+                hasPaused.store(true, ordering: .sequentiallyConsistent)
                 // ORDER: pairs with `resumeReading`: either it sees the pause, or this sees the room it made.
-                guard hasRoom(session) else { return .waits }
-                isPaused.store(false, ordering: .sequentiallyConsistent)
+                guard hasRoom(session) else { return hasHungUp ? .ended : .waits }
+                hasPaused.store(false, ordering: .sequentiallyConsistent)
                 continue
             }
             let limit = session?.maximumFrameByteCount ?? NinePSession.firstFrameByteCount
@@ -142,11 +200,20 @@ final class SocketConnection: ReplySink {
                     guard let session else { return .ended }
                     requests.withLock { $0 = SocketRequests(session.journal) }
                 }
-                session?.submit(frame, requests.withLock { $0 }.origin(of: frame))
-            case .nothing: return .waits
-            case .ended: return .ended
+                if count == 1 { holdBack() }
+                session?.submit(frame, requests.withLock { $0 }.origin(of: frame), isServedByCaller: true)
+            case .nothing where !hasHungUp: return .waits
+            // What it said last is served first.
+            case .nothing, .ended: return count > 0 ? .yields : .ended
             }
         }
         return .yields
+    }
+}
+
+extension SocketConnection.Output {
+    fileprivate mutating func append(_ reply: ArraySlice<UInt8>, _ token: UInt64) {
+        bytes += reply
+        ends.append((bytes.count, token))
     }
 }

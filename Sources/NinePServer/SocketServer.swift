@@ -4,9 +4,9 @@ import NineP
 import Synchronization
 public import SystemPackage
 
-/// Serves 9P on a socket: one loop that accepts clients and takes their frames; the replies come from the server's
-/// workers. The caller owns the loop: `run` is to be called from a thread of its choice.
-public final class SocketServer: Sendable {
+/// Serves 9P on a socket: one loop that accepts clients, takes their frames and serves them, see `Lookout`. The
+/// caller owns the loop: `run` is to be called from a thread of its choice.
+public final class SocketServer: RequestSource {
     private static let listenerToken: UInt64 = 0
     private static let wakeToken: UInt64 = 1
     private static let maximumConnectionCount = 1024
@@ -25,6 +25,9 @@ public final class SocketServer: Sendable {
     private let waker: EventCounter
     private let mailbox = Mutex(Mailbox())
     private let sessions: SocketSessions
+    private let loop = Mutex(Loop())
+    /// Those whose replies wait for each other.
+    private let heldBack = Mutex<[SocketConnection]>([])
 
     private struct Mailbox {
         var connections: [UInt64] = []
@@ -37,6 +40,18 @@ public final class SocketServer: Sendable {
         var lastNumber = SocketServer.wakeToken
         var opensAgain: ContinuousClock.Instant?
         var isKnownShut = false
+    }
+
+    /// What the loop knows from one turn to the next.
+    private struct Loop {
+        var clients: [UInt64: Client] = [:]
+        var door = Door()
+        /// Those with perhaps more to read, after everybody had a turn.
+        var due: Set<UInt64> = []
+        /// The client that asked last, and how often in a row nobody else was looked at.
+        var latest: UInt64 = 0
+        var looks = 1
+        var readiness = Readiness()
     }
 
     private struct Client {
@@ -99,64 +114,120 @@ public final class SocketServer: Sendable {
     ///
     /// - Throws: the errno of waiting, which no client can cause.
     public func run() throws(Errno) {
-        var clients: [UInt64: Client] = [:]
-        var door = Door()
-        /// Those with perhaps more to read, after everybody had a turn.
-        var due: Set<UInt64> = []
         defer {
             withdraw()
-            for client in clients.values { end(client, "the server stops", isKept: true) }
+            for client in loop.withLock(\.clients).values { end(client, "the server stops", isKept: true) }
         }
         if let only = connected.withLock({ $0.take() }) {
-            door.lastNumber += 1
-            clients[door.lastNumber] = try welcome(only, door.lastNumber)
-            due.insert(door.lastNumber)
+            let number = SocketServer.wakeToken + 1
+            let client = try welcome(only, number)
+            loop.withLock { loop in
+                loop.door.lastNumber = number
+                loop.clients[number] = client
+                loop.due.insert(number)
+            }
         }
-        while listener != nil || !clients.isEmpty {
-            let pause = [door.opensAgain.map { $0 - .now }, sessions.endOverdue()].compactMap(\.self).min()
-            for event in try poller.wait(for: due.isEmpty ? pause : .zero) {
-                switch event.token {
-                case SocketServer.listenerToken: try acceptAll(&clients, &door)
-                case SocketServer.wakeToken: waker.drain()
-                default:
-                    if event.events.contains(.writable) { clients[event.token]?.connection.flushOutput() }
-                    if event.events.contains(.hangUp) { clients[event.token]?.hasHungUp = true }
-                    due.insert(event.token)
+        try Lookout(self, of: server).run()
+    }
+
+    public func takeIn(on worker: Worker) throws(Errno) -> Bool {
+        try loop.withLock { loop throws(Errno) in try takeIn(&loop, on: worker) }
+    }
+
+    private func takeIn(_ loop: inout Loop, on worker: Worker) throws(Errno) -> Bool {
+        guard listener != nil || !loop.clients.isEmpty else { return false }
+        if loop.readiness.limit > .zero, loop.due.isEmpty, looksOn(&loop, on: worker) { return true }
+        let pause = [loop.door.opensAgain.map { $0 - .now }, sessions.endOverdue(on: worker)]
+            .compactMap(\.self).min()
+        let waits = loop.due.isEmpty && (loop.looks > 0 || loop.readiness.limit == .zero)
+        if waits { loop.readiness.willSleep() }
+        for event in try poller.wait(for: waits ? pause : .zero) {
+            switch event.token {
+            case SocketServer.listenerToken: try acceptAll(&loop.clients, &loop.door)
+            case SocketServer.wakeToken: waker.drain()
+            default:
+                if event.events.contains(.writable) { loop.clients[event.token]?.connection.flushOutput() }
+                if event.events.contains(.hangUp) { loop.clients[event.token]?.hasHungUp = true }
+                if !event.events.isDisjoint(with: [.hangUp, .peerClosed, .error]) {
+                    loop.clients[event.token]?.input.mayHaveEnded = true
                 }
+                loop.clients[event.token]?.input.wasTold()
+                loop.due.insert(event.token)
+                loop.readiness.wasWoken()
             }
-            let (woken, isStopping) = mailbox.withLock { mailbox in
-                defer { mailbox.connections = [] }
-                return (mailbox.connections, mailbox.isStopping)
-            }
-            if isStopping { return }
-            try reopen(&door)
-            due.formUnion(woken)
-            due = due.filter { serve($0, &clients) }
         }
+        let (woken, isStopping) = mailbox.withLock { mailbox in
+            defer { mailbox.connections = [] }
+            return (mailbox.connections, mailbox.isStopping)
+        }
+        if isStopping { return false }
+        try reopen(&loop.door)
+        loop.due.formUnion(woken)
+        loop.due = loop.due.filter { number in
+            loop.latest = number
+            return serve(number, &loop.clients, on: worker)
+        }
+        return true
+    }
+
+    /// Others are looked at after so many requests of one.
+    private static let looksInARow = 16
+
+    /// Looks for more from the client that asked last.
+    ///
+    /// - Returns: whether there was something.
+    private func looksOn(_ loop: inout Loop, on worker: Worker) -> Bool {
+        loop.looks = (loop.looks + 1) % SocketServer.looksInARow
+        guard loop.looks > 0 else { return false }
+        let end = ContinuousClock.now + loop.readiness.limit
+        while let connection = loop.clients[loop.latest]?.connection, !connection.isPaused {
+            if loop.clients[loop.latest]?.input.hasMore(from: connection.socket) == true {
+                loop.readiness.wasMet()
+                if serve(loop.latest, &loop.clients, on: worker) { loop.due.insert(loop.latest) }
+                return true
+            }
+            guard ContinuousClock.now < end else { break }
+        }
+        loop.readiness.wasMissed()
+        return false
+    }
+
+    public func sendHeldBack() {
+        let connections = heldBack.withLock { heldBack in
+            defer { heldBack = [] }
+            return heldBack
+        }
+        for connection in connections { connection.sendHeldBack() }
     }
 
     /// One turn of one client; whether it may have more.
-    private func serve(_ number: UInt64, _ clients: inout [UInt64: Client]) -> Bool {
+    private func serve(_ number: UInt64, _ clients: inout [UInt64: Client], on worker: Worker) -> Bool {
         guard var client = clients.removeValue(forKey: number) else { return false }
         if let reason = client.connection.reasonToDrop {
-            end(client, reason, isClientsFault: true)
+            end(client, reason, isClientsFault: true, on: worker)
             return false
         }
         do throws(FrameError) {
             let (connection, peer) = (client.connection, client.peer)
-            let turn = try connection.takeFrames(into: &client.input, for: &client.session) {
-                sessions.session(beginningWith: $0, from: peer, connection)
+            let turn = try connection.takeFrames(
+                into: &client.input, for: &client.session, hasHungUp: client.hasHungUp
+            ) { frame in
+                guard worker.actsAsServer(or: server.logger) else { return nil }
+                return sessions.session(beginningWith: frame, from: peer, connection)
+            } holdBack: {
+                connection.holdBack()
+                heldBack.withLock { $0.append(connection) }
             }
             switch turn {
             case .yields:
                 clients[number] = client
                 return true
-            case .waits where !client.hasHungUp: clients[number] = client
-            case .waits, .ended: end(client, "the client hung up")
+            case .waits: clients[number] = client
+            case .ended: end(client, "the client hung up", on: worker)
             }
             return false
         } catch {
-            end(client, "\(error)", isClientsFault: true)
+            end(client, "\(error)", isClientsFault: true, on: worker)
             return false
         }
     }
@@ -198,11 +269,12 @@ public final class SocketServer: Sendable {
     private func welcome(_ socket: consuming Socket, _ number: UInt64) throws(Errno) -> Client {
         let peer = knowsPeers ? try socket.peerCredentials() : nil
         let place = TCPPlace.of(socket, peer: true)
-        let connection = SocketConnection(number, socket) { [weak self] number in self?.wake(number) }
-        // Edges: told once that there is something, the loop reads until there is nothing.
-        try poller.add(
-            connection.socket.rawDescriptor, [.readable, .writable, .peerClosed, .edgeTriggered],
-            token: number)
+        let connection = SocketConnection(number, socket) { [weak self] number in
+            self?.wake(number)
+        } awaitRoom: { [weak self] connection, awaitsRoom in
+            self?.watch(connection, awaitsRoom: awaitsRoom)
+        }
+        try poller.add(connection.socket.rawDescriptor, SocketServer.input, token: number)
         server.logger.info(
             "client connected",
             metadata: [
@@ -213,9 +285,23 @@ public final class SocketServer: Sendable {
         return Client(connection: connection, peer: peer)
     }
 
+    /// Edges: told once that there is something, the loop reads until there is nothing.
+    private static let input: PollEvents = [.readable, .peerClosed, .edgeTriggered]
+
+    /// Room in the socket is watched only while it is waited for: each reply that a client reads makes some.
+    private func watch(_ connection: SocketConnection, awaitsRoom: Bool) {
+        let events = awaitsRoom ? SocketServer.input.union(.writable) : SocketServer.input
+        do throws(Errno) {
+            try poller.modify(connection.socket.rawDescriptor, events, token: connection.number)
+        } catch { connection.drop(because: "its socket cannot be waited for: \(error)") }
+    }
+
     private func end(
-        _ client: Client, _ reason: String, isClientsFault: Bool = false, isKept: Bool = false
+        _ client: Client, _ reason: String, isClientsFault: Bool = false, isKept: Bool = false,
+        on worker: Worker? = nil
     ) {
+        // What it leaves behind is the server's own.
+        _ = worker?.actsAsServer(or: server.logger)
         (client.session?.logger ?? server.logger).log(
             level: isClientsFault ? .notice : .info, "client gone", metadata: ["reason": "\(reason)"])
         // Closing takes it out as well.

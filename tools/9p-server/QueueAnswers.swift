@@ -35,6 +35,8 @@ final class QueueAnswers: ReplySink {
         /// Answered and deliverable, in that order.
         var due: [UInt64] = []
         var isSending = false
+        /// What is answered waits for what came with it.
+        var isHeldBack = false
         var isBroken = false
         var isOver = false
         /// Whether chains of earlier openings may still be delivered again.
@@ -117,10 +119,23 @@ final class QueueAnswers: ReplySink {
     /// Waits until `hasRoom`; asked again whenever something was answered.
     func waitForRoom(_ hasRoom: () -> Bool) { state.waiting { $0.isOver || hasRoom() ? () : nil } }
 
+    /// From now on answers wait for `sendHeldBack`.
+    func holdBack() { state.withLock { $0.isHeldBack = true } }
+
+    func sendHeldBack() {
+        guard
+            state.withLock({ state in
+                defer { state.isHeldBack = false }
+                return state.isHeldBack
+            })
+        else { return }
+        sendDue()
+    }
+
     private func sendDue() {
         guard
             state.withLock({ state in
-                guard !state.isSending, state.port != nil else { return false }
+                guard !state.isSending, !state.isHeldBack, state.port != nil else { return false }
                 state.isSending = true
                 return true
             })

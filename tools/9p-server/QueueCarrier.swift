@@ -2,11 +2,12 @@ import CopyFile
 import LinuxSystem
 import Logging
 import NinePServer
+import Synchronization
 import SystemPackage
 
 /// Serves 9P to one device's driver, through the copy file of the device's request queue. One session lives from one
 /// reset of the device to the next, also when the control tree goes away and comes back in between.
-final class QueueCarrier: Sendable {
+final class QueueCarrier: RequestSource {
     private static let pause = Duration.milliseconds(100)
 
     let path: String
@@ -15,6 +16,9 @@ final class QueueCarrier: Sendable {
     /// How long the tree may be away.
     private let patience: Duration
     private let journal: SessionJournal?
+    private let turn = Mutex<Turn?>(nil)
+    /// Where answers go now.
+    private let answers = Mutex<QueueAnswers?>(nil)
 
     /// - Parameter journal: what is left of an earlier process's session at this queue, and is kept of this one.
     init(
@@ -30,50 +34,85 @@ final class QueueCarrier: Sendable {
     ///
     /// - Parameter isServing: called when the file is open for the first time, and behaves as a copy file.
     /// - Throws: the tree did not come (back) in time, or is not to be understood.
-    func run(isServing: @escaping () -> Void) throws(Failure) {
-        var file = try open(first: true)
-        var announcement: (() -> Void)? = isServing
-        var life = Life(self, callByteCount: callByteCount, journal: journal)
+    func run(isServing: @escaping @Sendable () -> Void) throws(Failure) {
+        let file = try open(first: true)
+        let life = Life(self, callByteCount: callByteCount, journal: journal)
         life.session.resume()
-        while true {
-            life.reopened(file)
-            do throws(CopyFileError) {
-                try serve(file, &life, &announcement)
-            } catch {
-                switch error {
-                case .removed:
-                    logger.notice("the device was removed")
-                    life.session.journal?.remove()
-                    life.end()
-                    return
-                case .disconnected: logger.notice("the control tree is gone; waiting for it")
-                default: throw Failure("--copy-file \(path): \(error)", code: 2)
-                }
-            }
-            file = try open(first: false)
-            logger.notice("the control tree is back")
+        var turn = Turn(file: file, life: life, announcement: isServing)
+        turn.reopened(file)
+        if !QueueCarrier.hasSomething(file) { turn.announcement.take()?() }
+        answers.withLock { $0 = life.answers }
+        self.turn.withLock { $0 = turn }
+        try Lookout(self, of: server).run()
+    }
+
+    /// Takes the chains that are there, and submits their requests.
+    func takeIn(on worker: Worker) throws(Failure) -> Bool {
+        try turn.withLock { turn throws(Failure) in
+            guard var now = turn.take() else { return false }
+            defer { turn = now }
+            return try takeIn(&now, on: worker)
         }
     }
 
-    /// Takes chains until the file is of no use any more.
-    ///
-    /// - Parameter announcement: made once there is nothing to read, or what was read is a batch.
-    private func serve(
-        _ file: CopyFileClient, _ life: inout Life, _ announcement: inout (() -> Void)?
-    ) throws(CopyFileError) {
-        var receiver = ChainReceiver(callByteCount: life.callByteCount, chainByteLimit: life.chainByteLimit)
-        if announcement != nil, !QueueCarrier.hasSomething(file) { announcement.take()?() }
-        while true {
-            do throws(CopyFileError) {
-                guard try file.receive(&receiver) else { continue }
-                announcement.take()?()
-            } catch .reset {
-                logger.info("the device was reset")
-                life.renew(for: self)
-                life.reopened(file)
-                continue
-            }
-            life.take(receiver.takeChains())
+    private func takeIn(_ turn: inout Turn, on worker: Worker) throws(Failure) -> Bool {
+        do throws(CopyFileError) {
+            // There is nothing to read, or what was read is a batch.
+            guard try turn.file.receive(&turn.receiver) else { return true }
+            turn.announcement.take()?()
+        } catch {
+            return try goOn(after: error, &turn, on: worker)
+        }
+        turn.life.take(turn.receiver.takeChains(), of: server)
+        return true
+    }
+
+    private func goOn(
+        after error: CopyFileError, _ turn: inout Turn, on worker: Worker
+    ) throws(Failure) -> Bool {
+        do throws(Errno) { try worker.actAsServer() } catch {
+            throw Failure("--copy-file \(path): \(error): a thread cannot act as the server itself")
+        }
+        switch error {
+        case .reset:
+            logger.info("the device was reset")
+            turn.life.renew(for: self)
+            let new = turn.life.answers
+            answers.withLock { $0 = new }
+            turn.life.reopened(turn.file)
+            return true
+        case .removed:
+            logger.notice("the device was removed")
+            turn.life.session.journal?.remove()
+            turn.life.end()
+            return false
+        case .disconnected: logger.notice("the control tree is gone; waiting for it")
+        default: throw Failure("--copy-file \(path): \(error)", code: 2)
+        }
+        server.wakeWorkers()
+        turn.reopened(try open(first: false))
+        logger.notice("the control tree is back")
+        return true
+    }
+
+    func sendHeldBack() { answers.withLock { $0 }?.sendHeldBack() }
+
+    /// What is known from one reading to the next.
+    private struct Turn {
+        var file: CopyFileClient
+        var life: Life
+        var receiver: ChainReceiver
+        var announcement: (@Sendable () -> Void)?
+
+        init(file: CopyFileClient, life: Life, announcement: @escaping @Sendable () -> Void) {
+            (self.file, self.life, self.announcement) = (file, life, announcement)
+            receiver = ChainReceiver(callByteCount: life.callByteCount, chainByteLimit: life.chainByteLimit)
+        }
+
+        mutating func reopened(_ file: CopyFileClient) {
+            self.file = file
+            receiver = ChainReceiver(callByteCount: life.callByteCount, chainByteLimit: life.chainByteLimit)
+            life.reopened(file)
         }
     }
 
@@ -169,19 +208,25 @@ final class QueueCarrier: Sendable {
             forgetsAt = .now + .seconds(5)
         }
 
-        mutating func take(_ chains: [ReceivedChain]) {
+        /// The caller serves them; what comes together is answered together.
+        mutating func take(_ chains: [ReceivedChain], of server: NinePServer) {
+            if chains.count > 1 { answers.holdBack() }
             for chain in chains where answers.begin(chain.token, isRedelivered: chain.isRedelivered) {
                 KillPoint.reach(.afterTake)
                 if !chain.isRedelivered, let time = forgetsAt, time <= .now {
                     forgetsAt = nil
                     session.journal?.forgetAll(but: answers.tokens)
                 }
-                answers.waitForRoom { session.hasRoom }
+                if !session.hasRoom {
+                    server.wakeWorkers()
+                    answers.sendHeldBack()
+                    answers.waitForRoom { session.hasRoom }
+                }
                 session.submit(
                     chain.bytes,
                     FrameOrigin(
                         token: chain.token, replyCapacity: Int(chain.writableByteCount),
-                        isRedelivered: chain.isRedelivered))
+                        isRedelivered: chain.isRedelivered), isServedByCaller: true)
             }
         }
 

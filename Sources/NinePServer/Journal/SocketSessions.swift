@@ -102,10 +102,11 @@ final class SocketSessions: Sendable {
     /// Ends sessions whose clients are gone, or have had their time.
     ///
     /// - Returns: when to ask again, `nil` when there are none left.
-    func endOverdue() -> Duration? {
+    func endOverdue(on worker: Worker) -> Duration? {
+        guard state.withLock({ !$0.kept.isEmpty }) else { return nil }
+        guard worker.actsAsServer(or: server.logger) else { return .seconds(1) }
         let now = ContinuousClock.now
         let overdue = state.withLock { state in
-            guard !state.kept.isEmpty else { return [KeptSession]() }
             let overdue = state.kept.filter { now >= deadline || !$0.client.isAlive }
             state.kept.removeAll { kept in overdue.contains { $0 === kept } }
             return overdue

@@ -105,9 +105,7 @@ let package = Package(
             "GuestDrivers",
             [
                 "CVOP", "GuestTestSupport", "TestSupport", "VOPGuest", "VOPHost", "Links", "DevicePage",
-                "Virtqueue",
-                "NineP",
-                "SharedMemory", "Virtio", "LinuxSystem", system,
+                "Virtqueue", "NineP", "SharedMemory", "Virtio", "LinuxSystem", "vopguestd", system,
             ]),
 
         // 6 · how people look in

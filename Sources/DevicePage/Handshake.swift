@@ -45,7 +45,7 @@ public struct Handshake: Sendable {
 
     public let kind: Kind
     public let slot: DeviceSlot
-    public let deadline: ContinuousClock.Instant
+    public private(set) var deadline: ContinuousClock.Instant
     /// When to call `advance` even if nobody rang.
     public private(set) var nextCheck: ContinuousClock.Instant
     private var phase = Phase.clearing
@@ -82,6 +82,13 @@ public struct Handshake: Sendable {
         if outcome != .pending { end(outcome) }
         nextCheck = min(deadline, now + Self.checkInterval)
         return outcome
+    }
+
+    /// The other side was away, and is back: it has all its time again, and is rung once more.
+    public mutating func restart(within limit: Duration, now: ContinuousClock.Instant) {
+        deadline = now + limit
+        nextCheck = now
+        owesRing = phase == .asked
     }
 
     /// True once after the request byte was written: the other side's doorbell is to be rung.

@@ -29,6 +29,22 @@ public enum KillPoint: String, Sendable, CaseIterable {
     case beforeAnswer = "before-answer"
     /// Answers are written to their carrier, and still in the journal.
     case afterAnswer = "after-answer"
+    /// In a driver: a request was taken from its user, and is written down nowhere.
+    case afterRequest = "after-request"
+    /// In a driver: a chain is written down, the device does not see it.
+    case afterChain = "after-chain"
+    /// In a guest: chains are committed, the available index does not say so.
+    case beforeAvailableIndex = "before-available-index"
+    /// In a guest: the available index is published, the device is not notified.
+    case afterAvailableIndex = "after-available-index"
+    /// In a driver: a used element was taken, and the record says that its chain is in flight.
+    case beforeCompletion = "before-completion"
+    /// In a driver: a chain that came back is written down, its reply is not on its way.
+    case afterCompletion = "after-completion"
+    /// In a driver: a reply is written to its user, and still in the record.
+    case afterReply = "after-reply"
+    /// In a guest: a meeting was resumed, and some of its devices are taken up again.
+    case inTakeOver = "in-take-over"
 
     /// Kills this process, the COUNTth time it comes here.
     @inline(__always)

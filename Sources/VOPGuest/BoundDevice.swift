@@ -1,6 +1,8 @@
 import DevicePage
 import Links
+import LinuxSystem
 public import SharedMemory
+import SystemPackage
 public import Virtio
 public import Virtqueue
 
@@ -12,30 +14,43 @@ public final class BoundDevice {
     public let negotiated: FeatureSet
     /// All queues of the device, set up.
     public let queues: [GuestQueue]
-    private let slot: DeviceSlot
-    private let memory: DeviceMemory
+    /// Names this time of being driven among all that ever were; never 0.
+    public let life: UInt64
+    /// What an earlier process allocated in this life, in that order; empty in a life that begins.
+    public let earlier: [GuestBuffer]
+    private let device: GuestDevice
 
-    init(
-        name: String, type: DeviceType, negotiated: FeatureSet, queues: [GuestQueue], slot: DeviceSlot,
-        memory: DeviceMemory
-    ) {
-        self.name = name
-        self.type = type
-        self.negotiated = negotiated
-        self.queues = queues
-        self.slot = slot
-        self.memory = memory
+    init(_ device: GuestDevice, life: UInt64, earlier: [GuestBuffer] = []) {
+        self.device = device
+        self.life = life
+        self.earlier = earlier
+        name = device.name
+        type = device.entry.type
+        negotiated = device.negotiated ?? []
+        queues = device.queues
+    }
+
+    /// A record of the driver's own, that outlives this process and that no peer can write; zeroed when it is new.
+    ///
+    /// - Returns: `nil` when there is none: then the device is reset after a kill.
+    public func record(byteCount: Int) -> MemoryWindow? {
+        guard let path = device.backend.recordPath(of: name) else { return nil }
+        do throws(Errno) { return try MemoryWindow(MappedRecord(at: path, byteCount: byteCount)) } catch {
+            device.backend.tell(
+                .recordFault, name, "\(path): \(error); the device is reset if this process is killed")
+            return nil
+        }
     }
 
     /// A copy of the config space. While the host changes it, old and new bytes may be mixed; `configChanged()`
     /// follows.
-    public func config() -> [UInt8] { slot.config() }
+    public func config() -> [UInt8] { device.slot.config() }
 
     /// Zeroed memory that the device can reach, for as long as the driver is bound.
     ///
     /// - Parameter alignment: a power of two.
     public func allocate(byteCount: Int, alignment: Int = 64) throws(GuestDriverError) -> GuestBuffer {
-        try memory.allocate(byteCount: byteCount, alignment: alignment)
+        try device.memory.allocate(byteCount: byteCount, alignment: alignment)
     }
 }
 
@@ -64,7 +79,15 @@ public final class GuestQueue {
 
     /// Shows the device all chains submitted so far, and notifies it if it asked for that.
     public func publish() {
-        guard ring.publishAvailable() else { return }
+        guard ring.hasUnpublished else { return }
+        KillPoint.reach(.beforeAvailableIndex)
+        let isWanted = ring.publishAvailable()
+        KillPoint.reach(.afterAvailableIndex)
+        if isWanted { notifyDevice() }
+    }
+
+    /// Notifies the device whatever it asked for: what it was told by a process before this one may be lost.
+    public func notifyDevice() {
         notificationCount &+= 1
         notify()
     }
@@ -73,9 +96,22 @@ public final class GuestQueue {
 /// What one device has of our window. Freed only when the host is known to have let go.
 final class DeviceMemory {
     private let link: any Link
-    private var ranges: [PeerRange] = []
+    private(set) var ranges: [PeerRange]
 
-    init(_ link: any Link) { self.link = link }
+    /// - Parameter ranges: what an earlier process had of it, reclaimed.
+    init(_ link: any Link, ranges: [PeerRange] = []) {
+        self.link = link
+        self.ranges = ranges
+    }
+
+    /// All of it, but so many of the first ranges.
+    func buffers(after count: Int) throws(LinkError) -> [GuestBuffer] {
+        var buffers: [GuestBuffer] = []
+        for range in ranges.dropFirst(count) {
+            buffers.append(GuestBuffer(range: range, window: try window(of: range)))
+        }
+        return buffers
+    }
 
     var byteCount: UInt64 { ranges.reduce(0) { $0 + $1.byteCount } }
 

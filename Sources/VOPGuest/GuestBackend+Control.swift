@@ -1,4 +1,5 @@
 public import DevicePage
+import SharedMemory
 import Virtio
 import Virtqueue
 
@@ -16,11 +17,12 @@ extension GuestBackend {
     public var devicePage: DevicePage? { if case .present(let page, _) = page { page } else { nil } }
 
     /// Memory of ours that is out of use because the host may still write to it.
-    public var quarantinedByteCount: UInt64 { context.quarantinedByteCount }
+    public var quarantinedByteCount: UInt64 { context.quarantined.reduce(0) { $0 + $1.byteCount } }
 
     /// Binds a driver to a device that has none. What comes of it is told by events and the device's state.
     ///
-    /// - Throws: `.noSuchDevice`, `.noSuchDriver`, `.wrongType`, `.busy`, `.unanswered`, `.unloading`.
+    /// - Throws: `.noSuchDevice`, `.noSuchDriver`, `.wrongType`, `.busy`, `.unanswered`, `.hostAway`,
+    ///   `.unloading`.
     public func bind(_ name: String, to driverName: String) throws(GuestError) {
         let device = try usableDevice(named: name)
         guard let kind = drivers.first(where: { $0.name == driverName }) else {
@@ -38,7 +40,7 @@ extension GuestBackend {
 
     /// Has the driver let go and the host reset the device. It stays without one until somebody binds.
     ///
-    /// - Throws: `.noSuchDevice`, `.notBound`, `.unanswered`, `.unloading`.
+    /// - Throws: `.noSuchDevice`, `.notBound`, `.unanswered`, `.hostAway`, `.unloading`.
     public func unbind(_ name: String) throws(GuestError) {
         let device = try usableDevice(named: name)
         if case .unbound = device.phase { throw .notBound(name) }
@@ -48,7 +50,7 @@ extension GuestBackend {
 
     /// Resets a device, and binds the driver it had, or that of its type, anew.
     ///
-    /// - Throws: `.noSuchDevice`, `.notBound` when it has and had none, `.unanswered`, `.unloading`.
+    /// - Throws: `.noSuchDevice`, `.notBound` when it has and had none, `.unanswered`, `.hostAway`, `.unloading`.
     public func reset(_ name: String) throws(GuestError) {
         let device = try usableDevice(named: name)
         guard let kind = device.boundKind ?? driver(of: device.entry.type) else { throw .notBound(name) }
@@ -59,6 +61,7 @@ extension GuestBackend {
 
     private func usableDevice(named name: String) throws(GuestError) -> GuestDevice {
         guard !isUnloading else { throw .unloading }
+        guard !context.isSuspended else { throw .hostAway }
         let device = try device(named: name)
         if case .failed(_, let isAnswerable) = device.phase, !isAnswerable { throw .unanswered(name) }
         return device

@@ -40,6 +40,7 @@ extension GuestBackend {
         let doorbell = link.allocateDoorbell()
         page.setConfigDoorbell(doorbell.byte)
         self.page = .present(page, configDoorbell: doorbell)
+        writeDown()
         scan()
     }
 

@@ -22,6 +22,10 @@ public final class GuestBackend {
     /// Slots that cannot be driven at all, until something else is there.
     var unusable: [PageOffset: DeviceEntry] = [:]
     var brokenWalk: String?
+    /// The meeting that all this is about; 0 while there is none.
+    var meetingID: UInt64 = 0
+    /// How long a host that is away is waited for.
+    var suspensionEnd: ContinuousClock.Instant?
     public private(set) var isUnloading = false
 
     /// - Parameters:
@@ -39,6 +43,7 @@ public final class GuestBackend {
         self.drivers = drivers
         self.settings = settings
         context = GuestContext(link: link, settings: settings, clock: clock, report: events)
+        context.writeDown = { [unowned self] in writeDown() }
         link.ringNews = { [weak self] in self?.ringNews }
     }
 
@@ -49,7 +54,7 @@ public final class GuestBackend {
 
     /// When to call `service()` even if nothing is readable.
     public var nextDeadline: ContinuousClock.Instant? {
-        var deadline = earliest(link.nextDeadline, page.nextDeadline)
+        var deadline = earliest(earliest(link.nextDeadline, page.nextDeadline), suspensionEnd)
         for device in devices { deadline = earliest(deadline, device.nextDeadline) }
         return deadline
     }
@@ -67,9 +72,10 @@ public final class GuestBackend {
         }
         for note in events.notes { context.tell(.linkNote, nil, note) }
         switch events.peer {
-        case .arrived, .resumed: peerArrived()
-        case .gone(let reason): peerLeft(reason)
-        case nil: break
+        case .arrived: peerArrived()
+        case .resumed: peerResumed()
+        case .gone(let reason): peerGone(reason)
+        case nil: giveUpInTime()
         }
         lookForPage()
         serviceDevices(rung: events.doorbells, hasPolled: events.hasPolled)
@@ -106,18 +112,25 @@ public final class GuestBackend {
     private func peerArrived() {
         // Our own link may have been stopped and started under us, which no event tells.
         peerLeft("the two met anew")
+        meetingID = link.meetingID
+        writeDown()
         context.tell(.linkUp)
         awaitPage()
     }
 
-    private func peerLeft(_ reason: String) {
+    /// Nothing of the meeting counts any more.
+    func peerLeft(_ reason: String) {
         let wasUp = page.page != nil
+        meetingID = 0
+        suspensionEnd = nil
+        context.isSuspended = false
         for device in devices { device.linkGone() }
         devices = []
         unusable = [:]
         brokenWalk = nil
         page = .none
-        context.quarantinedByteCount = 0
+        context.quarantined = []
+        writeDown()
         if wasUp { context.tell(.linkDown, nil, reason) }
     }
 
@@ -128,6 +141,7 @@ public final class GuestBackend {
     public func unload() {
         guard !isUnloading else { return }
         isUnloading = true
+        forgetAbsentHost()
         if case .present(let page, let doorbell) = page {
             page.setConfigDoorbell(ControlBlock.noDoorbell)
             link.releaseDoorbell(doorbell)

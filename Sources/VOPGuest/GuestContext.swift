@@ -1,4 +1,5 @@
 import Links
+import SharedMemory
 
 /// What all devices of one guest-backend share.
 final class GuestContext {
@@ -6,7 +7,11 @@ final class GuestContext {
     let settings: GuestSettings
     let clock: () -> ContinuousClock.Instant
     /// Memory of ours that a host may still write to.
-    var quarantinedByteCount: UInt64 = 0
+    var quarantined: [PeerRange] = []
+    /// The host is away, and may come back to everything as it is.
+    var isSuspended = false
+    /// Writes down what a successor of this process must know of the devices.
+    var writeDown: () -> Void = {}
     private let report: (GuestEvent) -> Void
     private var limiter: EventLimiter
 
@@ -23,6 +28,11 @@ final class GuestContext {
 
     func tell(_ kind: GuestEvent.Kind, _ device: String? = nil, _ detail: String = "") {
         report(limiter.event(kind, device, detail, at: clock()))
+    }
+
+    /// Where a driver writes down what its successor must know; `nil` when nothing is to outlive this process.
+    func recordPath(of device: String) -> String? {
+        settings.recordDirectory.map { "\($0)/driver.\(device)" }
     }
 
     /// A driver's own descriptor wakes the loop.

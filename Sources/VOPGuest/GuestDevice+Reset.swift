@@ -26,6 +26,7 @@ extension GuestDevice {
         let handshake = Handshake(
             .reset, of: slot, within: backend.settings.limits.reset, now: backend.clock())
         begin(handshake) { .resetting($0, purpose) }
+        backend.writeDown()
         advance()
     }
 
@@ -43,6 +44,7 @@ extension GuestDevice {
             freeMemory()
             setStatusSilently([])
             phase = .unbound
+            backend.writeDown()
         } else {
             let reason = "the host did not answer the reset within \(backend.settings.limits.reset)"
             quarantineMemory(reason)
@@ -72,6 +74,7 @@ extension GuestDevice {
         ring()
         backend.link.releaseDoorbell(ownDoorbell)
         phase = .gone
+        backend.writeDown()
     }
 
     /// The host took it away without asking, or another device is in its place: nothing is written there any more.
@@ -80,6 +83,7 @@ extension GuestDevice {
         quarantineMemory("the host removed the device without asking")
         backend.link.releaseDoorbell(ownDoorbell)
         phase = .gone
+        backend.writeDown()
         backend.tell(.removed, name, "without asking")
     }
 

@@ -31,6 +31,8 @@ extension GuestDevice {
             negotiate(kind)
             try setUpQueues()
         } catch { return fail(error.description, isAnswerable: true) }
+        // Before the host is asked to write there.
+        backend.writeDown()
         let handshake = Handshake(
             .usedAddress, of: slot, within: backend.settings.limits.usedAddress, now: backend.clock())
         begin(handshake) { .settingUp($0, kind) }
@@ -46,24 +48,37 @@ extension GuestDevice {
 
     private func setUpQueues() throws(GuestDriverError) {
         var made: [GuestQueue] = []
-        for index in entry.queues.indices { made.append(try setUpQueue(index)) }
+        for index in entry.queues.indices {
+            let (size, region) = try checkedRegion(of: index)
+            let used = try memory.allocate(
+                byteCount: RingRegionLayout(size: size).usedRegionByteCount,
+                alignment: RingRegionLayout.alignment)
+            made.append(try queue(index, size, region, used.range.address, isResumed: false))
+            slot.setUsedAddress(used.range.address, of: index)
+            usedAddresses.append(used.range.address)
+        }
         queues = made
     }
 
-    private func setUpQueue(_ index: Int) throws(GuestDriverError) -> GuestQueue {
-        let (size, region) = try checkedRegion(of: index)
-        let used = try memory.allocate(
-            byteCount: RingRegionLayout(size: size).usedRegionByteCount, alignment: RingRegionLayout.alignment
-        )
+    /// Queues that an earlier process set up, at the used addresses that are ours already.
+    func takeUpQueues() throws(GuestDriverError) {
+        var made: [GuestQueue] = []
+        for index in entry.queues.indices {
+            let (size, region) = try checkedRegion(of: index)
+            made.append(try queue(index, size, region, usedAddresses[index], isResumed: true))
+        }
+        queues = made
+    }
+
+    private func queue(
+        _ index: Int, _ size: QueueSize, _ region: PeerRange, _ usedRing: UInt64, isResumed: Bool
+    ) throws(GuestDriverError) -> GuestQueue {
         do throws(PeerViolation) {
             let setup = try QueueSetup(
-                size: size, ringRegion: region.address, usedRing: used.range.address,
-                negotiated: negotiated ?? [])
+                size: size, ringRegion: region.address, usedRing: usedRing, negotiated: negotiated ?? [])
             let ring = try setup.activate(
                 asDriverWithRingsIn: backend.link.windows(of: .host),
-                usedRingIn: backend.link.windows(of: .guest))
-            slot.setUsedAddress(used.range.address, of: index)
-            usedAddresses.append(used.range.address)
+                usedRingIn: backend.link.windows(of: .guest), isResumed: isResumed)
             return GuestQueue(index: index, ring: ring) { [weak self] in self?.notify() }
         } catch { throw .peer(error) }
     }
@@ -93,16 +108,21 @@ extension GuestDevice {
                 "the host did not map the used rings within \(backend.settings.limits.usedAddress)",
                 isAnswerable: false)
         }
-        let device = BoundDevice(
-            name: name, type: entry.type, negotiated: negotiated ?? [], queues: queues, slot: slot,
-            memory: memory)
         do throws(GuestDriverError) {
-            let driver = try kind.make(device)
-            phase = .running(kind, driver)
-            try backend.watch(driver)
+            let life = UInt64.random(in: 1 ... .max)
+            let driver = try kind.make(BoundDevice(self, life: life))
+            try run(kind, driver, life: life)
         } catch { return fail(error.description, isAnswerable: true) }
-        write(status: status.union(.driverOK))
         backend.tell(.bound, name, "driver \(kind.name)")
         serviceDriver()
+    }
+
+    func run(_ kind: GuestDriverKind, _ driver: any GuestDriver, life: UInt64) throws(GuestDriverError) {
+        phase = .running(kind, driver)
+        self.life = life
+        try backend.watch(driver)
+        // Before the host is told of any memory of the driver's.
+        backend.writeDown()
+        write(status: status.union(.driverOK))
     }
 }

@@ -43,13 +43,17 @@ final class GuestDevice {
     var memory: DeviceMemory
     var queues: [GuestQueue] = []
     var usedAddresses: [UInt64] = []
+    /// Names what its driver writes down, while it is driven; else 0.
+    var life: UInt64 = 0
 
     /// Takes the device: from now on the host rings us for it.
     ///
-    /// - Parameter hostDoorbell: what the host states, checked.
+    /// - Parameters:
+    ///   - hostDoorbell: what the host states, checked.
+    ///   - ownDoorbell: the one that an earlier process had for it, reclaimed.
     init(
         _ entry: DeviceEntry, _ slot: DeviceSlot, name: String, hostDoorbell: DoorbellNumber?,
-        backend: GuestContext
+        ownDoorbell: DoorbellNumber? = nil, backend: GuestContext
     ) {
         self.hostDoorbell = hostDoorbell
         self.name = name
@@ -57,8 +61,8 @@ final class GuestDevice {
         self.slot = slot
         self.backend = backend
         memory = DeviceMemory(backend.link)
-        ownDoorbell = backend.link.allocateDoorbell()
-        slot.control.setHostToGuestDoorbell(ownDoorbell.byte)
+        self.ownDoorbell = ownDoorbell ?? backend.link.allocateDoorbell()
+        if ownDoorbell == nil { slot.control.setHostToGuestDoorbell(self.ownDoorbell.byte) }
     }
 
     /// Whether the slot is still this device: the host has not marked it, nor put another in its place, which would have
@@ -91,6 +95,7 @@ final class GuestDevice {
 
     /// Goes on with whatever handshake is under way, if it is time.
     func advance() {
+        guard !backend.isSuspended else { return }
         switch phase {
         case .settingUp(var handshake, let kind):
             let outcome = start(&handshake)
@@ -107,7 +112,8 @@ final class GuestDevice {
 
     var nextDeadline: ContinuousClock.Instant? {
         switch phase {
-        case .settingUp(let handshake, _), .resetting(let handshake, _): handshake.nextCheck
+        case .settingUp(let handshake, _), .resetting(let handshake, _):
+            backend.isSuspended ? nil : handshake.nextCheck
         case .running(_, let driver): driver.nextDeadline
         case .unbound, .failed, .gone: nil
         }
@@ -138,6 +144,7 @@ final class GuestDevice {
         stopDriver()
         write(status: status.union(.failed))
         phase = .failed(reason, isAnswerable: isAnswerable)
+        backend.writeDown()
         backend.tell(.failed, name, reason)
     }
 
@@ -147,6 +154,7 @@ final class GuestDevice {
         backend.unwatch(driver)
         driver.stop()
         queues = []
+        life = 0
         phase = .unbound
     }
 
@@ -161,16 +169,41 @@ final class GuestDevice {
     func quarantineMemory(_ reason: String) {
         queues = []
         guard memory.byteCount > 0 else { return }
-        backend.quarantinedByteCount += memory.byteCount
+        backend.quarantined += memory.ranges
         backend.tell(
             .quarantined, name, "\(reason); \(memory.byteCount) bytes stay out of use until the link goes")
         memory = DeviceMemory(backend.link)
+        backend.writeDown()
     }
 
     func begin(_ handshake: Handshake, _ phase: (Handshake) -> Phase) {
         var handshake = handshake
         if handshake.takeRing() { ring() }
         self.phase = phase(handshake)
+    }
+
+    /// The host was away, and is back.
+    func hostIsBack() {
+        let (limits, now) = (backend.settings.limits, backend.clock())
+        switch phase {
+        case .settingUp(var handshake, let kind):
+            handshake.restart(within: limits.usedAddress, now: now)
+            phase = .settingUp(handshake, kind)
+        case .resetting(var handshake, let purpose):
+            handshake.restart(within: limits.reset, now: now)
+            phase = .resetting(handshake, purpose)
+        case .running, .unbound, .failed, .gone: break
+        }
+        // What was rung while it was away is lost.
+        ring()
+        advance()
+        serviceDriver()
+    }
+
+    /// As an earlier process left them.
+    func restore(_ status: DeviceStatus, _ negotiated: FeatureSet) {
+        self.status = status
+        self.negotiated = negotiated
     }
 
     func setStatusSilently(_ status: DeviceStatus) {

@@ -59,16 +59,21 @@ public struct GuestDriverKind {
     /// So many queues it needs at least.
     public let queueCount: Int
     let make: (BoundDevice) throws(GuestDriverError) -> any GuestDriver
+    /// Goes on with a device that an earlier process drove, by what that one wrote down; `nil` where it cannot, and the
+    /// device is reset.
+    let resume: (BoundDevice) throws(GuestDriverError) -> (any GuestDriver)?
 
     public init(
         name: String, type: DeviceType, features: FeatureSet, queueCount: Int,
-        make: @escaping (BoundDevice) throws(GuestDriverError) -> any GuestDriver
+        make: @escaping (BoundDevice) throws(GuestDriverError) -> any GuestDriver,
+        resume: @escaping (BoundDevice) throws(GuestDriverError) -> (any GuestDriver)? = { _ in nil }
     ) {
         self.name = name
         self.type = type
         self.features = features
         self.queueCount = queueCount
         self.make = make
+        self.resume = resume
     }
 }
 

@@ -14,6 +14,8 @@ public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The host did not answer an earlier handshake: until it removes the device, or the link goes, nothing may be
     /// asked of it.
     case unanswered(String)
+    /// The host is away, and may come back to its devices as they are.
+    case hostAway
     /// The guest is going down.
     case unloading
 
@@ -24,6 +26,7 @@ public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         case .busy: .resourceBusy
         case .notBound: .operationNotSupportedByDevice
         case .unanswered: .ioError
+        case .hostAway: .socketNotConnected
         case .unloading: .socketShutdown
         }
     }
@@ -39,6 +42,7 @@ public enum GuestError: Error, Sendable, Hashable, CustomStringConvertible {
         case .notBound(let name): "device \(name) has no driver"
         case .unanswered(let name):
             "the host did not answer for device \(name); it has to remove it, or the link has to be taken down"
+        case .hostAway: "the host is away; wait until it is back, or take the link down"
         case .unloading: "the guest is going down"
         }
     }

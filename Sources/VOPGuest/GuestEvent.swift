@@ -5,7 +5,9 @@ public struct GuestEvent: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The two sides met.
         case linkUp = "link-up"
-        /// The peer went; all devices are gone.
+        /// They met again, and the meeting before goes on: devices are as they were.
+        case linkResumed = "link-resumed"
+        /// The peer went; all devices are gone, or wait for it as the detail says.
         case linkDown = "link-down"
         /// What a link says on its way to a meeting.
         case linkNote = "link-note"
@@ -23,6 +25,11 @@ public struct GuestEvent: Sendable, Hashable {
         case unbound
         /// It is not driven any more; the detail says why.
         case failed
+        /// Its driver goes on where an earlier process was with it.
+        case resumed
+        /// What is to outlive this process cannot be written down, or what was written down does not fit; the detail says
+        /// what comes of it.
+        case recordFault = "record-fault"
         /// The host has changed its config space.
         case configChanged = "config-changed"
         /// It is not there any more: the host removed it, or we go.
@@ -61,8 +68,8 @@ extension GuestEvent.Kind {
     var isPeerDriven: Bool {
         switch self {
         case .found, .bound, .unbound, .failed, .configChanged, .removed, .quarantined, .pageBroken: true
-        case .linkUp, .linkDown, .linkNote, .pageFound: true
-        case .pageMissing: false
+        case .linkUp, .linkResumed, .linkDown, .linkNote, .pageFound, .resumed: true
+        case .pageMissing, .recordFault: false
         }
     }
 }

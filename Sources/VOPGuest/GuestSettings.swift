@@ -12,6 +12,11 @@ public struct GuestSettings: Sendable, Hashable {
     public var pageLookMaximum: Duration = .seconds(1)
     /// Whether a device that has just been found is given the driver of its type at once.
     public var bindsByItself = true
+    /// How long devices stay as they are for a host that was killed, perhaps, and may come back to them.
+    public var resumptionLimit: Duration = .seconds(60)
+    /// Where the guest and its drivers write down what they need to go on with a meeting after they were killed: a
+    /// directory, best on tmpfs, that is this user's alone. Without one they cannot.
+    public var recordDirectory: String?
     /// Of one device and one cause, one event in this time is worth a log line.
     public var logInterval: Duration = .seconds(60)
 

@@ -28,10 +28,13 @@ public struct DriverQueue: ~Copyable, Sendable {
     public private(set) var violation: PeerViolation?
     @usableFromInline var isBroken = false
 
-    init(_ rings: consuming CheckedRings) {
+    /// - Parameter isResumed: an earlier process drove it; its rings stay as they are, and `resume` follows.
+    init(_ rings: consuming CheckedRings, isResumed: Bool) {
         let count = rings.layout.size.count
-        rings.available.zero(at: 0, byteCount: rings.available.byteCount)
-        rings.used.zero(at: 0, byteCount: rings.used.byteCount)
+        if !isResumed {
+            rings.available.zero(at: 0, byteCount: rings.available.byteCount)
+            rings.used.zero(at: 0, byteCount: rings.used.byteCount)
+        }
         records = PrivateTable(repeating: DriverRecord(), count: count)
         for index in 0..<count { records[index].next = UInt16(truncatingIfNeeded: index &+ 1) }
         free = count
@@ -42,6 +45,8 @@ public struct DriverQueue: ~Copyable, Sendable {
     @inlinable public var usesEventIndex: Bool { rings.usesEventIndex }
     /// Descriptors not in use: how many ranges can still be submitted.
     @inlinable public var freeCount: Int { free }
+    /// Chains were committed that the device is not shown yet.
+    @inlinable public var hasUnpublished: Bool { nextAvailable != publishedAvailable }
     /// Chains submitted (published or not) and not yet taken back.
     @inlinable public var inFlightCount: Int { Int(nextAvailable &- nextUsed) }
 

@@ -65,11 +65,13 @@ public struct QueueSetup: ~Copyable {
 
     /// Starts the driver role; both rings are zeroed, so this comes before the device is told of them.
     ///
+    /// - Parameter isResumed: the rings of an earlier process are taken up as they are: nothing is zeroed, and
+    ///   `DriverQueue.resume` follows.
     /// - Throws: as for the device role.
     public consuming func activate(
-        asDriverWithRingsIn rings: AddressSpace, usedRingIn usedRings: AddressSpace
+        asDriverWithRingsIn rings: AddressSpace, usedRingIn usedRings: AddressSpace, isResumed: Bool = false
     ) throws(PeerViolation) -> DriverQueue {
-        DriverQueue(try CheckedRings(self, rings, usedRings))
+        DriverQueue(try CheckedRings(self, rings, usedRings), isResumed: isResumed)
     }
 }
 

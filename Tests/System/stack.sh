@@ -61,9 +61,13 @@ await() { # WHAT COMMAND…: half a minute at most
 host_ctl() { "$bin/vopctl" --tree "$work/host" "$@"; }
 guest_ctl() { "$bin/vopctl" --tree "$work/guest" "$@"; }
 
-start_daemons() {
-    start vophostd "$bin/vophostd" --tree "$work/host" --state "$work/state"
+start_vophostd() { start vophostd "$bin/vophostd" --tree "$work/host" --state "$work/state"; }
+start_vopguestd() {
     start vopguestd "$bin/vopguestd" --tree "$work/guest" --state "$work/state" --sockets "$work/sockets"
+}
+start_daemons() {
+    start_vophostd
+    start_vopguestd
     await "the host's tree" test -e "$work/host/version"
     await "the guest's tree" test -e "$work/guest/version"
 }
@@ -74,10 +78,14 @@ start_link() {
 }
 
 device=$work/host/links/ep0/devices/share
+start_server() { # [9p-server options…]
+    : >"$work/log/9p-server"
+    start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy" --journal "$work/journal" "$@"
+    await "9p-server" grep -q ^serving "$work/log/9p-server"
+}
 start_export() { # [9p-server options…]
     host_ctl add-device ep0/share type=9p tag=share
-    start 9p-server "$bin/9p-server" --export "/=$export" --copy-file "$device/queues/0/copy" --journal "$work/journal" "$@"
-    await "9p-server" grep -q serving "$work/log/9p-server"
+    start_server "$@"
     await "the driver's socket" test -S "$work/sockets/share.sock"
 }
 

@@ -20,12 +20,15 @@ final class GuestLinkSide: LinkSide {
                 LinkTimeout("reset", standard.limits.reset),
                 LinkTimeout("page", standard.pageLimit),
                 LinkTimeout("session", NinePSettings(directory: sockets).graceLimit),
-            ]
+                LinkTimeout("resumption", standard.resumptionLimit),
+            ], resumes: true
         ) { link, plan, reporter throws(LinkError) in
             var settings = GuestSettings()
             settings.limits.usedAddress = plan[timeout: "used_address"]
             settings.limits.reset = plan[timeout: "reset"]
             settings.pageLimit = plan[timeout: "page"]
+            settings.resumptionLimit = plan[timeout: "resumption"]
+            settings.recordDirectory = plan.runtimePath
             var driver = NinePSettings(directory: sockets)
             driver.graceLimit = plan[timeout: "session"]
             return try GuestLinkSide(link, settings, driver, reporter)
@@ -64,7 +67,8 @@ final class GuestLinkSide: LinkSide {
                 listing.isStale = true
                 reporter.report(
                     event.kind.rawValue, device: event.device, event.detail,
-                    level: event.kind == .failed ? .warning : .info, isLogged: event.isWorthLogging)
+                    level: event.kind == .failed || event.kind == .recordFault ? .warning : .info,
+                    isLogged: event.isWorthLogging)
             })
         do throws(Errno) {
             mounts = try DataMounts { event, device, message, isWarning in
@@ -94,6 +98,8 @@ final class GuestLinkSide: LinkSide {
 
     func shutDown() {
         isShuttingDown = true
+        // What waits for a host that is away would be waited for.
+        backend.forgetAbsentHost()
         // Data mounts go first, then drivers.
         mounts.end()
         if mounts.areGone { backend.unload() }

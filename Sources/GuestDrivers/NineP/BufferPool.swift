@@ -14,6 +14,12 @@ struct BufferPool {
         allocator = RangeAllocator(buffer.range.address..<buffer.range.end)
     }
 
+    /// The one that an earlier process had; what is in use of it is claimed.
+    init(_ buffer: GuestBuffer) {
+        self.buffer = buffer
+        allocator = RangeAllocator(buffer.range.address..<buffer.range.end)
+    }
+
     private static func largest(in device: BoundDevice, _ wanted: Int) throws(GuestDriverError) -> GuestBuffer
     {
         let least = NinePSettings.poolByteCountMinimum
@@ -36,6 +42,13 @@ struct BufferPool {
         do throws(PeerViolation) {
             return try PeerRange(untrustedAddress: address, byteCount: UInt64(byteCount))
         } catch { preconditionFailure("a range of our own window wraps") }
+    }
+
+    /// Takes exactly that range, which an earlier process took.
+    ///
+    /// - Returns: false when some of it is taken, or is not of this pool.
+    mutating func claim(_ range: PeerRange) -> Bool {
+        allocator.claim(range.address, byteCount: range.byteCount)
     }
 
     mutating func give(_ range: PeerRange) { allocator.release(range.address) }

@@ -54,6 +54,12 @@ final class NinePClientConnection {
         self.messageSize = messageSize
     }
 
+    /// As it is written down, for a session that is to outlive this process.
+    var identity: RequestLog.Client? {
+        guard let peer, let startTime = peer.startTime else { return nil }
+        return RequestLog.Client(process: peer.identifier, startTime: startTime, messageSize: messageSize)
+    }
+
     var stagedCount: Int { end - start }
 
     /// Reads more bytes behind those that are staged.

@@ -87,6 +87,7 @@ extension NinePDriver {
         }
         for reply in client.outgoing + (kept?.replies ?? []) { giveBack(reply.record) }
         kept = nil
+        log?.setClient(nil)
         requests.flushAll()
         requests.orphanAll()
         phase = isDirty ? .ending(SessionEnd(deadline: .now + settings.endLimit)) : .idle

@@ -11,6 +11,9 @@ extension NinePDriver {
         do throws(PeerViolation) {
             while let completion = try queue.ring.takeUsed() {
                 let record = requests.take(completion.token)
+                KillPoint.reach(.beforeCompletion)
+                if let slot = record.slot { log?.complete(slot, written: completion.written) }
+                KillPoint.reach(.afterCompletion)
                 if record.endsSession {
                     try endAnswered(record, completion.written)
                 } else {
@@ -53,7 +56,7 @@ extension NinePDriver {
     }
 
     /// A chain completed with nothing in it is the end of a request that was flushed, and of no other.
-    private func isReply(_ written: UInt32, to record: RequestRecord) throws(PeerViolation) -> Bool {
+    func isReply(_ written: UInt32, to record: RequestRecord) throws(PeerViolation) -> Bool {
         guard written == 0 else { return true }
         guard record.mayStayUnanswered else {
             throw .frame("the request with \(record.tag) was completed without a reply")
@@ -63,7 +66,7 @@ extension NinePDriver {
 
     /// The reply's header, copied, and what it must say: its size is what the device wrote, its tag the request's, its
     /// type the answer to it or Rlerror.
-    private func checkedHeader(
+    func checkedHeader(
         _ window: MemoryWindow, at offset: Int, _ written: UInt32, of record: RequestRecord
     ) throws(PeerViolation) -> ArraySlice<UInt8> {
         guard written >= UInt32(FrameHeader.byteCount) else {
@@ -102,11 +105,13 @@ extension NinePDriver {
         }
         client.messageSize = max(messageSize, UInt32(FrameHeader.byteCount))
         client.hasSession = true
+        log?.setClient(client.identity)
     }
 
     private func endAnswered(_ record: RequestRecord, _ written: UInt32) throws(PeerViolation) {
         _ = try isReply(written, to: record)
         _ = try checkedHeader(endReply.window, at: 0, written, of: record)
+        if let slot = record.slot { log?.clear(slot) }
         guard case .ending(var end) = phase else { return }
         end.isAnswered = true
         phase = .ending(end)
@@ -125,7 +130,10 @@ extension NinePDriver {
                 {
                 case .wouldBlock: return
                 case .ended: return clientLeft()
-                case .moved(let count): if let gone = client.written(count) { giveBack(gone.record) }
+                case .moved(let count):
+                    guard let gone = client.written(count) else { continue }
+                    KillPoint.reach(.afterReply)
+                    giveBack(gone.record)
                 }
             }
         } catch { clientLeft() }

@@ -11,7 +11,7 @@ extension NinePDriver {
     /// Two descriptors stay free for the Tversion that ends a session, where the queue has them to spare.
     private var canSubmit: Bool {
         let reserve = queue.ring.size.count >= 4 ? 2 : 0
-        return queue.ring.freeCount >= 2 + reserve
+        return queue.ring.freeCount >= 2 + reserve && (log?.freeCount ?? 2) >= 2
     }
 
     func wantsRequests(_ client: NinePClientConnection) -> Bool {
@@ -161,8 +161,13 @@ extension NinePDriver {
     }
 
     /// - Precondition: two descriptors are free.
-    func submit(_ record: RequestRecord, requestByteCount: Int) {
+    func submit(_ submitted: RequestRecord, requestByteCount: Int) {
+        KillPoint.reach(.afterRequest)
         isDirty = true
+        var record = submitted
+        record.slot = log?.takeSlot()
+        // Whatever session there was, it ends with this.
+        if record.type == RequestType.version.rawValue { log?.setClient(nil) }
         let request: PeerRange
         do throws(PeerViolation) {
             request = try PeerRange(
@@ -172,5 +177,9 @@ extension NinePDriver {
         let isWhole = queue.ring.appendReadable(request) && queue.ring.appendWritable(record.reply)
         precondition(isWhole, "descriptors were counted")
         queue.ring.commit()
+        guard let slot = record.slot else { return }
+        let chain = queue.ring.lastCommitted
+        log?.submit(record, slot, head: chain.head, last: chain.last)
+        KillPoint.reach(.afterChain)
     }
 }

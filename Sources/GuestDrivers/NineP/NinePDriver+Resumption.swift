@@ -47,6 +47,7 @@ extension NinePDriver {
         guard kept != nil else { return }
         if case .client(let client) = phase { unwatch(client.socket.rawDescriptor) }
         dropKept()
+        log?.setClient(nil)
         requests.flushAll()
         requests.orphanAll()
         phase = isDirty ? .ending(SessionEnd(deadline: .now + settings.endLimit)) : .idle
@@ -62,6 +63,7 @@ extension NinePDriver {
     func giveBack(_ record: RequestRecord) {
         pool.give(record.request)
         pool.give(record.reply)
+        if let slot = record.slot { log?.clear(slot) }
     }
 
     // MARK: The next client

@@ -68,9 +68,14 @@ final class NinePDriver: GuestDriver {
     var isListening = true
     var acceptsAgain: ContinuousClock.Instant?
 
-    /// - Throws: `.unsuitable` for a queue of one entry, `.outOfMemory`, `.system` when the socket cannot be made.
+    /// What it must know after a SIGKILL.
+    let log: RequestLog?
+
+    /// - Parameter memory: what it has of the guest's window.
+    /// - Throws: `.unsuitable` for a queue of one entry, `.system` when the socket cannot be made.
     init(
-        _ device: BoundDevice, tag: MountTag, socketPath: String, settings: NinePSettings
+        _ device: BoundDevice, _ memory: NinePMemory, log: RequestLog?, tag: MountTag, socketPath: String,
+        settings: NinePSettings
     ) throws(GuestDriverError) {
         let queue = device.queues[0]
         guard queue.ring.size.count >= 2 else {
@@ -80,10 +85,11 @@ final class NinePDriver: GuestDriver {
         self.tag = tag
         self.socketPath = socketPath
         self.settings = settings
-        endRequest = try device.allocate(byteCount: 64)
-        endReply = try device.allocate(byteCount: Int(Protocol9P.minimumMessageSize))
-        pool = try BufferPool(in: device, wanting: settings.poolByteCount)
-        requests = RequestTable(capacity: queue.ring.size.count)
+        endRequest = memory.endRequest
+        endReply = memory.endReply
+        pool = memory.pool
+        self.log = log
+        requests = RequestTable(capacity: queue.ring.size.count, log: log)
         let carried = min(
             UInt64(min(settings.messageSizeMaximum, NinePSettings.messageSizeLimit)),
             pool.buffer.range.byteCount / 4)
@@ -131,6 +137,7 @@ final class NinePDriver: GuestDriver {
         if case .client(let client) = phase { unwatch(client.socket.rawDescriptor) }
         phase = .idle
         kept = nil
+        log?.end()
         refused = []
         if isListening { unwatch(listener.rawDescriptor) }
         isListening = false
@@ -164,13 +171,37 @@ extension GuestDriverKind {
         _ settings: NinePSettings,
         socketPath: @escaping (_ device: String, _ tag: String) -> String? = { _, _ in nil }
     ) -> GuestDriverKind {
-        GuestDriverKind(name: "9p", type: .ninep, features: .ninepMountTag, queueCount: 1) {
-            device throws(GuestDriverError) in
-            let hasTag = device.negotiated.contains(.ninepMountTag)
-            let stated = hasTag ? try MountTag(untrusted: device.config()) : MountTag(device.name)
-            let tag = stated.bytes.isEmpty ? MountTag(device.name) : stated
-            let path = socketPath(device.name, tag.fileName) ?? "\(settings.directory)/\(tag.fileName).sock"
-            return try NinePDriver(device, tag: tag, socketPath: path, settings: settings)
+        let path = { (device: BoundDevice, tag: MountTag) in
+            socketPath(device.name, tag.fileName) ?? "\(settings.directory)/\(tag.fileName).sock"
         }
+        return GuestDriverKind(name: "9p", type: .ninep, features: .ninepMountTag, queueCount: 1) {
+            device throws(GuestDriverError) in
+            let tag = try Self.tag(of: device)
+            let log = device.record(byteCount: RequestLog.byteCount).map(RequestLog.init)
+            log?.begin(life: device.life)
+            return try NinePDriver(
+                device, try NinePMemory(in: device, settings), log: log, tag: tag,
+                socketPath: path(device, tag),
+                settings: settings)
+        } resume: { device throws(GuestDriverError) in
+            guard let memory = NinePMemory(earlier: device),
+                let log = device.record(byteCount: RequestLog.byteCount).map(RequestLog.init),
+                log.life == device.life
+            else { return nil }
+            let tag = try Self.tag(of: device)
+            let driver = try NinePDriver(
+                device, memory, log: log, tag: tag, socketPath: path(device, tag), settings: settings)
+            guard try driver.resume() else {
+                driver.stop()
+                return nil
+            }
+            return driver
+        }
+    }
+
+    private static func tag(of device: BoundDevice) throws(GuestDriverError) -> MountTag {
+        let hasTag = device.negotiated.contains(.ninepMountTag)
+        let stated = hasTag ? try MountTag(untrusted: device.config()) : MountTag(device.name)
+        return stated.bytes.isEmpty ? MountTag(device.name) : stated
     }
 }

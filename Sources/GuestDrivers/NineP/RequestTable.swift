@@ -23,6 +23,8 @@ struct RequestRecord {
     var endsSession = false
     /// The client that is here sent it, or has sent it again.
     var isClaimed = true
+    /// Where it is written down.
+    var slot: Int?
 
     static let prefixByteCount = 64
 }
@@ -33,13 +35,18 @@ struct RequestTable {
     private var freeTokens: [Int]
     private var tokens: [Tag: Int] = [:]
     private var nextSequence: UInt64 = 0
+    private let log: RequestLog?
 
-    init(capacity: Int) {
+    /// - Parameter log: where changes are written down.
+    init(capacity: Int, log: RequestLog?) {
+        self.log = log
         records = Array(repeating: nil, count: capacity)
         freeTokens = Array((0..<capacity).reversed())
     }
 
     var isEmpty: Bool { freeTokens.count == records.count }
+    /// Our own Tversion is under way.
+    var isEndingSession: Bool { records.contains { $0?.endsSession ?? false } }
     var count: Int { records.count - freeTokens.count }
     func isInUse(_ tag: Tag) -> Bool { tokens[tag] != nil }
 
@@ -65,6 +72,9 @@ struct RequestTable {
         return record
     }
 
+    /// Goes on counting where an earlier process was.
+    mutating func resume(after sequence: UInt64) { nextSequence = sequence }
+
     // MARK: Clients that come back
 
     mutating func unclaimAll() {
@@ -87,13 +97,13 @@ struct RequestTable {
     /// - Returns: which request it names.
     mutating func flush(_ tag: Tag) -> UInt64? {
         guard let token = tokens[tag] else { return nil }
-        records[token]?.mayStayUnanswered = true
+        change(token) { $0.mayStayUnanswered = true }
         return records[token]?.sequence
     }
 
     /// A Tversion is sent: all before it may stay unanswered.
     mutating func flushAll() {
-        for token in records.indices { records[token]?.mayStayUnanswered = true }
+        for token in records.indices { change(token) { $0.mayStayUnanswered = true } }
     }
 
     /// After its Rflush no reply of a request is passed on, and its tag is free.
@@ -111,8 +121,15 @@ struct RequestTable {
     private mutating func orphan(_ isMeant: (RequestRecord) -> Bool) {
         for token in records.indices {
             guard let record = records[token], !record.isOrphan, isMeant(record) else { continue }
-            records[token]?.isOrphan = true
+            change(token) { $0.isOrphan = true }
             if tokens[record.tag] == token { tokens[record.tag] = nil }
         }
+    }
+
+    private mutating func change(_ token: Int, _ change: (inout RequestRecord) -> Void) {
+        guard var record = records[token] else { return }
+        change(&record)
+        records[token] = record
+        log?.note(record)
     }
 }

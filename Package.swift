@@ -190,7 +190,8 @@ let package = Package(
         tests(
             "vophostd",
             [
-                "TestSupport", "VOPHost", "VOPGuest", "HostDevices", "Links", "ControlTree", "SharedMemory",
+                "TestSupport", "LinkDaemon", "VOPHost", "VOPGuest", "HostDevices", "Links", "ControlTree",
+                "SharedMemory",
                 "Virtio",
                 "Virtqueue",
                 "LinuxSystem", system,

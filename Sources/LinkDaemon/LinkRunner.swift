@@ -111,10 +111,16 @@ final class LinkRunner: Sendable {
             link.unwatch(stopping.rawDescriptor)
             link.unwatch(session.pollDescriptor)
         }
+        // Those who ask through the tree, for whom no pause lasts.
+        let users = try Poller()
+        try users.add(stopping.rawDescriptor, .readable, token: 0)
+        try users.add(session.pollDescriptor, .readable, token: 1)
         var isStopping = false
         var isMounted = true
+        var patience = DoorbellPatience()
         while !(isStopping && side.isShutDown) {
             let deadline = side.nextDeadline
+            if let pause = patience.pause { try users.wait(for: pause) { _ in } }
             var found = try link.wait(for: deadline.map { max(.zero, $0 - .now) })
             view.wakeUps.add()
             let isStopAsked = link.isReady(stopping.rawDescriptor)
@@ -122,9 +128,11 @@ final class LinkRunner: Sendable {
             found -= (isStopAsked ? 1 : 0) + (isAsked ? 1 : 0)
             // A request of a backend's is no reason to look at the link: that costs as much as the request.
             if found > 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
+            patience.note(wasRung: found > 0, isAsked: isAsked, requestCount: side.requestCount)
             if isAsked, try session.service() {
                 isMounted = false
                 link.unwatch(session.pollDescriptor)
+                try users.remove(session.pollDescriptor)
             }
             view.refresh(from: link)
             if isStopAsked { stopping.drain() }

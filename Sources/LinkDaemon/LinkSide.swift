@@ -11,6 +11,9 @@ public protocol LinkSide: AnyObject {
     var pollDescriptor: CInt { get }
     var nextDeadline: ContinuousClock.Instant? { get }
     func service() throws(LinkError)
+    /// How often its own users have asked something of it, other than through its tree: a doorbell that goes with no such
+    /// request, again and again, is not urgent.
+    var requestCount: UInt64 { get }
 
     /// What `links/<link>/devices` shows.
     var devices: Directory { get }

@@ -27,6 +27,8 @@ public final class GuestBackend {
     /// How long a host that is away is waited for.
     var suspensionEnd: ContinuousClock.Instant?
     public private(set) var isUnloading = false
+    /// How often drivers' own descriptors were ready: their users asked for something, or took an answer.
+    public private(set) var driverRequestCount: UInt64 = 0
 
     /// - Parameters:
     ///   - link: a link whose side is guest, started by the caller.
@@ -84,7 +86,10 @@ public final class GuestBackend {
     private func serviceDevices(rung: DoorbellSet, hasPolled: Bool) {
         if case .present(_, let configDoorbell) = page, rung.contains(configDoorbell) { scan() }
         // Nothing across the link is read here: what the host asks comes with the config doorbell.
-        for device in devices where hasPolled && device.hasNews || isDue(device, rung) {
+        for device in devices {
+            let isAsked = context.isReady(device.driver)
+            if isAsked { driverRequestCount &+= 1 }
+            guard isAsked || hasPolled && device.hasNews || isDue(device, rung) else { continue }
             device.advance()
             device.serviceDriver()
         }
@@ -92,7 +97,7 @@ public final class GuestBackend {
     }
 
     private func isDue(_ device: GuestDevice, _ rung: DoorbellSet) -> Bool {
-        if rung.contains(device.ownDoorbell) || context.isReady(device.driver) { return true }
+        if rung.contains(device.ownDoorbell) { return true }
         // The deadline is asked for first: one that is the present must not be later than what it is held against.
         return device.nextDeadline.map { $0 <= context.clock() } ?? false
     }

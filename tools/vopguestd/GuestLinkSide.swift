@@ -89,6 +89,9 @@ final class GuestLinkSide: LinkSide {
         return [backend.nextDeadline, mounts.nextDeadline].compactMap { $0 }.min()
     }
 
+    /// Users of drivers ask at their sockets.
+    var requestCount: UInt64 { backend.driverRequestCount }
+
     func service() throws(LinkError) {
         try backend.service()
         mounts.service(hasNews: listing.isStale) { backend.snapshots.compactMap(source) }

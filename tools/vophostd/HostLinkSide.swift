@@ -62,6 +62,8 @@ final class HostLinkSide: LinkSide {
     var pollDescriptor: CInt { backend.pollDescriptor }
     var nextDeadline: ContinuousClock.Instant? { backend.nextDeadline }
     func service() throws(LinkError) { try backend.service() }
+    /// Backends ask through the tree.
+    var requestCount: UInt64 { 0 }
     func shutDown() { backend.shutDown { [weak self] in self?.isShutDown = true } }
 }
 

@@ -172,9 +172,9 @@ public struct DriverQueue: ~Copyable, Sendable {
         let written = rings.elements.load32(position, at: 4)
         guard id < UInt32(size.rawValue) else { throw .usedElementID(id) }
         let record = records[Int(id)]
-        // A chain's sequence is at most the queue's size behind what is published, and ahead of it while unpublished.
-        let distance = publishedAvailable &- record.sequence
-        guard record.descriptors != 0, distance != 0, distance <= 32768 else { throw .usedElementID(id) }
+        // Not published are the last ones committed. Any number of later chains may have come and gone meanwhile.
+        let isPublished = record.sequence &- publishedAvailable >= nextAvailable &- publishedAvailable
+        guard record.descriptors != 0, isPublished else { throw .usedElementID(id) }
         guard written <= record.writableBytes else {
             throw .usedLength(written, capacity: record.writableBytes)
         }

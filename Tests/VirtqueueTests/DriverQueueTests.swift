@@ -120,6 +120,26 @@ import Virtqueue
         #expect(seen.count == 8)
     }
 
+    @Test("a chain may stay in flight however many later ones come and go")
+    func stays() throws {
+        let memory = try RingMemory(size: 8)
+        var driver = try memory.driver()
+        let one = [try memory.range(0, 1)]
+        _ = driver.submit(readable: one.span, writable: [PeerRange]().span, token: 1)
+        _ = driver.publishAvailable()
+        let waiting = UInt32(memory.availableHead(0))
+        for count in 1...100_000 {
+            _ = driver.submit(readable: one.span, writable: [PeerRange]().span, token: 2)
+            _ = driver.publishAvailable()
+            memory.giveBack(UInt32(memory.availableHead(count % 8)), written: 0)
+            let other = try driver.takeUsed()?.token
+            try #require(other == 2)
+        }
+        memory.giveBack(waiting, written: 0)
+        let token = try driver.takeUsed()?.token
+        #expect(token == 1)
+    }
+
     @Test("a chain put together while others come back is linked right")
     func interleaved() throws {
         let memory = try RingMemory(size: 8)

@@ -74,6 +74,8 @@ public struct ByteStream: ~Copyable, Sendable {
         precondition(prefix.count <= byteCount, "a whole is no shorter than its beginning")
         let (descriptor, timeout) = (rawDescriptor, limit?.nanoseconds ?? -1)
         var failure: CInt = 0
+        // The standard library would store the count into the one empty array that all threads share.
+        guard byteCount > 0 else { return [] }
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, filled in
             _ = unsafe buffer.update(fromContentsOf: prefix)
             filled = prefix.count

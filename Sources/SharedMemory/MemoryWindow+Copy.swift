@@ -36,6 +36,8 @@ extension MemoryWindow {
     public func bytes(at offset: Int, byteCount: Int) -> [UInt8] {
         requireRange(offset, byteCount)
         crossing?.countRead(byteCount)
+        // The standard library would store the count into the one empty array that all threads share.
+        guard byteCount > 0 else { return [] }
         // SAFETY: the window's range was checked; the array has room for `byteCount` bytes and gets so many.
         return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, filled in
             if let target = buffer.baseAddress { unsafe copyOut(offset, target, byteCount) }

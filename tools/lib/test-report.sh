@@ -26,7 +26,11 @@ swift_issues() { # LOG
 
 lines_that_matter() { # PART LOG
     {
-        if [ "$1" = swift-tests ]; then swift_issues "$2"; else tail -n 30 "$2"; fi
+        case $1 in
+        swift-tests) swift_issues "$2" ;;
+        *-sanitizer) swift_issues "$2" && tail -n 70 "$2" ;;
+        *) tail -n 30 "$2" ;;
+        esac
     } | cut -c 1-600
 }
 

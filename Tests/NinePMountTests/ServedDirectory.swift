@@ -31,7 +31,13 @@ final class ServedDirectory: Sendable {
         for name in ["export", "mount"] { unsafe _ = mkdir(base + "/" + name, 0o755) }
         server = try ServedDirectory.start(kind, base, journal)
         let socket = base + "/socket"
-        try eventually("the server's socket") { unsafe Glibc.access(socket, F_OK) == 0 }
+        // The file is there a moment before anybody listens.
+        try eventually("the server at its socket") {
+            do throws(Errno) {
+                _ = try Socket.connected(.stream, to: socket)
+                return true
+            } catch { return false }
+        }
     }
 
     private static func serverArguments(_ base: String, _ journal: String) -> [String] {

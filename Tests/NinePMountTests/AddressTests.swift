@@ -85,7 +85,7 @@ import Testing
         arguments: [
             ("tcp:127.0.0.1:1", "nobody listens on tcp:127.0.0.1:1"),
             ("tcp:no.such.host.invalid", "no address is known for 'no.such.host.invalid'"),
-            ("tcp:host:x", "PORT up to 65535"), ("fd:77", "no such descriptor is open"),
+            ("tcp:host:x", "PORT up to 65535"), ("fd:1000000", "no such descriptor is open"),
             ("fd:x", "give the numbers of open descriptors"),
         ])
     func nowhere(place: String, text: String) throws {

@@ -42,33 +42,36 @@ struct MeetingRecord: Equatable {
 
     // MARK: As a file
 
-    var text: String {
+    private static func heading(_ side: Side) -> [String] { ["vop-meeting 1", "side \(side.rawValue)"] }
+
+    var text: String { record.text }
+
+    private var record: TextRecord {
         var lines = [
-            "vop-meeting 1", "side \(side.rawValue)", "meeting \(meetingID)", "page \(devicePageAddress)",
-            "doorbells \(doorbellCount)",
+            TextRecord.Line("meeting", [meetingID]), TextRecord.Line("page", [devicePageAddress]),
+            TextRecord.Line("doorbells", [UInt64(doorbellCount)]),
         ]
-        lines += hostWindows.map { "host \($0.base) \($0.byteCount)" }
-        lines += guestWindows.map { "guest \($0.base) \($0.byteCount)" }
-        lines += ownIdentities.map { "own \($0.device) \($0.inode)" }
-        return (lines + ["end", ""]).joined(separator: "\n")
+        lines += hostWindows.map { TextRecord.Line("host", [$0.base, $0.byteCount]) }
+        lines += guestWindows.map { TextRecord.Line("guest", [$0.base, $0.byteCount]) }
+        lines += ownIdentities.map { TextRecord.Line("own", [$0.device, $0.inode]) }
+        return TextRecord(Self.heading(side), lines)
     }
 
     /// - Returns: `nil` for anything but what `text` gives.
     init?(side: Side, text: String) {
-        var numbers: [Substring: [[UInt64]]] = [:]
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.starts(with: ["vop-meeting 1", "side \(side.rawValue)"]), lines.suffix(2) == ["end", ""]
-        else { return nil }
-        for line in lines.dropFirst(2).dropLast(2) {
-            let words = line.split(separator: " ")
-            guard let key = words.first else { return nil }
-            let values = words.dropFirst().compactMap { UInt64($0) }
-            guard values.count == words.count - 1 else { return nil }
-            numbers[key, default: []].append(values)
+        guard let record = TextRecord(Self.heading(side), text: text) else { return nil }
+        self.init(side, record)
+    }
+
+    private init?(_ side: Side, _ record: TextRecord) {
+        func one(_ word: String) -> UInt64? {
+            let found = record.lines.filter { $0.word == word }
+            return found.count == 1 && found[0].has(numbers: 1) ? found[0].numbers[0] : nil
         }
-        func one(_ key: Substring) -> UInt64? { numbers[key]?.count == 1 ? numbers[key]?[0].first : nil }
-        func pairs(_ key: Substring) -> [(UInt64, UInt64)] {
-            (numbers[key] ?? []).compactMap { $0.count == 2 ? ($0[0], $0[1]) : nil }
+        func pairs(_ word: String) -> [(UInt64, UInt64)] {
+            record.lines.filter { $0.word == word && $0.has(numbers: 2) }.map {
+                ($0.numbers[0], $0.numbers[1])
+            }
         }
         guard let meetingID = one("meeting"), let page = one("page"), let doorbells = one("doorbells"),
             let doorbellCount = Int(exactly: doorbells)
@@ -80,13 +83,12 @@ struct MeetingRecord: Equatable {
         hostWindows = pairs("host").map { MeetingRange(base: $0.0, byteCount: $0.1) }
         guestWindows = pairs("guest").map { MeetingRange(base: $0.0, byteCount: $0.1) }
         ownIdentities = pairs("own").map { FileIdentity(device: $0.0, inode: $0.1) }
+        guard self.record == record else { return nil }
     }
 
     /// - Returns: `nil` when there is none, or none that this side could resume with these settings.
     static func read(from path: String, _ side: Side, _ settings: SharedMemorySettings) -> MeetingRecord? {
-        let bytes: [UInt8]
-        do throws(Errno) { bytes = try WholeFile.contents(of: path) } catch { return nil }
-        guard let record = MeetingRecord(side: side, text: String(decoding: bytes, as: UTF8.self)),
+        guard let text = TextRecord.read(heading(side), from: path), let record = MeetingRecord(side, text),
             record.ownWindows.map(\.byteCount) == [UInt64(settings.windowByteCount)],
             record.ownIdentities.count == 1, record.peerWindows.isEmpty == false, record.meetingID != 0,
             (1...settings.doorbellCount).contains(record.doorbellCount)
@@ -95,6 +97,6 @@ struct MeetingRecord: Equatable {
     }
 
     func write(to path: String) throws(Errno) {
-        try WholeFile.replace(path, with: [UInt8](text.utf8), isDurable: false)
+        try record.write(to: path)
     }
 }

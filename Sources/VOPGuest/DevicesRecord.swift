@@ -51,148 +51,118 @@ struct DevicesRecord: Equatable {
     }
 
     let meetingID: UInt64
-    let doorbell: UInt8?
+    var doorbell: UInt8?
     var quarantined: [PeerRange] = []
     var devices: [Device] = []
 
     static func read(from path: String) -> DevicesRecord? {
-        do throws(Errno) {
-            return DevicesRecord(text: String(decoding: try WholeFile.contents(of: path), as: UTF8.self))
-        } catch { return nil }
+        TextRecord.read(heading, from: path).flatMap(DevicesRecord.init)
     }
 
-    func write(to path: String) throws(Errno) {
-        try WholeFile.replace(path, with: [UInt8](text.utf8), isDurable: false)
-    }
+    func write(to path: String) throws(Errno) { try record.write(to: path) }
 
     // MARK: As a file
 
-    var text: String {
-        var lines = ["vop-devices 1", "meeting \(meetingID)"]
-        if let doorbell { lines.append("doorbell \(doorbell)") }
-        lines += quarantined.map { "quarantine \($0.address) \($0.byteCount)" }
-        for device in devices {
-            let shape = device.shape
-            lines.append(
-                "device \(device.offset) \(device.type) \(shape.queueCount) \(shape.featureByteCount)"
-                    + " \(shape.configByteCount) \(device.offered) \(device.doorbell) \(device.status)"
-                    + " \(device.negotiated) \(device.life) \(device.standing.rawValue)"
-                    + " \(Self.hex(device.name)) \(Self.hex(device.driver))")
-            lines += device.queues.map { "queue \($0.address) \($0.statedSize) \($0.usedAddress)" }
-            lines += device.memory.map { "memory \($0.address) \($0.byteCount)" }
-        }
-        return (lines + ["end", ""]).joined(separator: "\n")
-    }
+    private static let heading = ["vop-devices 1"]
 
-    private static func hex(_ name: String) -> String {
-        "x" + name.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    private var record: TextRecord {
+        var lines = [TextRecord.Line("meeting", [meetingID])]
+        if let doorbell { lines.append(TextRecord.Line("doorbell", [UInt64(doorbell)])) }
+        lines += quarantined.map { TextRecord.Line("quarantine", [$0.address, $0.byteCount]) }
+        for device in devices {
+            let (shape, standing) = (device.shape, device.standing.rawValue)
+            lines.append(
+                TextRecord.Line(
+                    "device",
+                    [
+                        UInt64(device.offset), UInt64(device.type), UInt64(shape.queueCount),
+                        UInt64(shape.featureByteCount), UInt64(shape.configByteCount), device.offered,
+                        UInt64(device.doorbell), UInt64(device.status), device.negotiated, device.life,
+                        standing,
+                    ], names: [device.name, device.driver]))
+            lines += device.queues.map {
+                TextRecord.Line("queue", [$0.address, UInt64($0.statedSize), $0.usedAddress])
+            }
+            lines += device.memory.map { TextRecord.Line("memory", [$0.address, $0.byteCount]) }
+        }
+        return TextRecord(Self.heading, lines)
     }
 }
 
 extension DevicesRecord {
-    /// - Returns: `nil` for anything but what `text` gives.
-    init?(text: String) {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
-        guard lines.popFirst() == "vop-devices 1", lines.suffix(2) == ["end", ""],
-            let meeting = lines.popFirst().map(RecordLine.init), meeting.word == "meeting",
-            meeting.numbers.count == 1
-        else { return nil }
-        var doorbell: UInt8?
-        var quarantined: [PeerRange] = []
-        var devices: [Device] = []
-        for line in lines.dropLast(2).map(RecordLine.init) {
-            switch line.word {
-            case "doorbell":
-                guard line.numbers.count == 1, let number = UInt8(exactly: line.numbers[0]) else {
-                    return nil
-                }
-                doorbell = number
-            case "quarantine":
-                guard let range = line.range else { return nil }
-                quarantined.append(range)
-            case "device":
-                guard let device = line.device else { return nil }
-                devices.append(device)
-            case "queue":
-                guard let queue = line.queue, !devices.isEmpty else { return nil }
-                devices[devices.count - 1].queues.append(queue)
-            case "memory":
-                guard let range = line.range, !devices.isEmpty else { return nil }
-                devices[devices.count - 1].memory.append(range)
-            default: return nil
-            }
+    private init?(_ record: TextRecord) {
+        var lines = record.lines[...]
+        guard let meeting = lines.popFirst(), meeting.word == "meeting", meeting.has(numbers: 1) else {
+            return nil
+        }
+        self.init(meetingID: meeting.numbers[0], doorbell: nil)
+        for line in lines {
+            guard add(line) else { return nil }
         }
         guard devices.allSatisfy({ $0.queues.count == $0.shape.queueCount }) else { return nil }
-        self.init(
-            meetingID: meeting.numbers[0], doorbell: doorbell, quarantined: quarantined, devices: devices)
+    }
+
+    private mutating func add(_ line: TextRecord.Line) -> Bool {
+        switch line.word {
+        case "doorbell":
+            guard line.has(numbers: 1), let number = UInt8(exactly: line.numbers[0]) else { return false }
+            doorbell = number
+        case "quarantine":
+            guard let range = line.range else { return false }
+            quarantined.append(range)
+        case "device":
+            guard let device = Device(line) else { return false }
+            devices.append(device)
+        case "queue":
+            guard let queue = Queue(line), !devices.isEmpty else { return false }
+            devices[devices.count - 1].queues.append(queue)
+        case "memory":
+            guard let range = line.range, !devices.isEmpty else { return false }
+            devices[devices.count - 1].memory.append(range)
+        default: return false
+        }
+        return true
     }
 }
 
-/// One line, taken apart: a word, numbers, and names behind them.
-private struct RecordLine {
-    let word: Substring
-    var numbers: [UInt64] = []
-    var names: [String] = []
-    private var isWellFormed = true
-
-    init(_ line: Substring) {
-        var words = line.split(separator: " ", omittingEmptySubsequences: false)[...]
-        word = words.popFirst() ?? ""
-        for text in words {
-            if let number = UInt64(text), names.isEmpty {
-                numbers.append(number)
-            } else if let name = Self.name(text) {
-                names.append(name)
-            } else {
-                isWellFormed = false
-            }
-        }
-    }
-
-    private static func name(_ text: Substring) -> String? {
-        guard text.first == "x" else { return nil }
-        var bytes: [UInt8] = []
-        var rest = text.dropFirst()
-        while !rest.isEmpty {
-            guard rest.count >= 2, let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-            bytes.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    var range: PeerRange? {
-        guard isWellFormed, numbers.count == 2, names.isEmpty else { return nil }
+extension TextRecord.Line {
+    fileprivate var range: PeerRange? {
+        guard has(numbers: 2) else { return nil }
         do throws(PeerViolation) {
             return try PeerRange(untrustedAddress: numbers[0], byteCount: numbers[1])
         } catch { return nil }
     }
+}
 
-    var queue: DevicesRecord.Queue? {
-        guard isWellFormed, numbers.count == 3, names.isEmpty, let size = UInt16(exactly: numbers[1]) else {
-            return nil
-        }
-        return DevicesRecord.Queue(address: numbers[0], statedSize: size, usedAddress: numbers[2])
+extension DevicesRecord.Queue {
+    fileprivate init?(_ line: TextRecord.Line) {
+        guard line.has(numbers: 3), let size = UInt16(exactly: line.numbers[1]) else { return nil }
+        self.init(address: line.numbers[0], statedSize: size, usedAddress: line.numbers[2])
     }
+}
 
-    var device: DevicesRecord.Device? {
-        guard isWellFormed, numbers.count == 11, names.count == 2, let offset = Int(exactly: numbers[0]),
-            let type = UInt8(exactly: numbers[1]), let shape, let doorbell = UInt8(exactly: numbers[6]),
-            let status = UInt8(exactly: numbers[7]),
+extension DevicesRecord.Device {
+    fileprivate init?(_ line: TextRecord.Line) {
+        let numbers = line.numbers
+        guard line.has(numbers: 11, names: 2), let offset = Int(exactly: numbers[0]),
+            let type = UInt8(exactly: numbers[1]), let shape = SlotShape(numbers[2...4]),
+            let doorbell = UInt8(exactly: numbers[6]), let status = UInt8(exactly: numbers[7]),
             let standing = DevicesRecord.Standing(rawValue: numbers[10])
         else { return nil }
-        return DevicesRecord.Device(
+        self.init(
             offset: offset, type: type, shape: shape, offered: numbers[5], doorbell: doorbell, status: status,
-            negotiated: numbers[8], life: numbers[9], standing: standing, name: names[0], driver: names[1])
+            negotiated: numbers[8], life: numbers[9], standing: standing, name: line.names[0],
+            driver: line.names[1])
     }
+}
 
-    private var shape: SlotShape? {
-        guard let queueCount = Int(exactly: numbers[2]),
-            (0...SlotShape.queueCountMaximum).contains(queueCount),
-            let featureByteCount = Int(exactly: numbers[3]), featureByteCount <= SlotShape.descriptorMaximum,
-            let configByteCount = Int(exactly: numbers[4]), configByteCount <= SlotShape.descriptorMaximum
+extension SlotShape {
+    /// Queues, bytes of features, bytes of config space.
+    fileprivate init?(_ numbers: ArraySlice<UInt64>) {
+        let counts = numbers.compactMap { Int(exactly: $0) }
+        guard counts.count == 3, (0...Self.queueCountMaximum).contains(counts[0]),
+            counts[1...].allSatisfy({ $0 <= Self.descriptorMaximum })
         else { return nil }
-        return SlotShape(
-            queueCount: queueCount, featureByteCount: featureByteCount, configByteCount: configByteCount)
+        self.init(queueCount: counts[0], featureByteCount: counts[1], configByteCount: counts[2])
     }
 }

@@ -42,17 +42,26 @@ struct PageRecord: Equatable {
 
     // MARK: As a file
 
-    var text: String {
-        var lines = ["vop-page 1", "meeting \(meetingID)"]
+    private static let heading = ["vop-page 1"]
+
+    var text: String { record.text }
+
+    private var record: TextRecord {
+        var lines = [TextRecord.Line("meeting", [meetingID])]
         for slot in slots {
-            let name = slot.name.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             lines.append(
-                "slot \(slot.offset) \(slot.queueCount) \(slot.featureByteCount) \(slot.configByteCount)"
-                    + " \(slot.type) \(slot.doorbell) \(slot.life) \(slot.status) \(slot.negotiated) x\(name)"
-            )
-            lines += slot.rings.map { "ring \($0.address) \($0.size) \($0.usedAddress)" }
+                TextRecord.Line(
+                    "slot",
+                    [
+                        UInt64(slot.offset), UInt64(slot.queueCount), UInt64(slot.featureByteCount),
+                        UInt64(slot.configByteCount), UInt64(slot.type), UInt64(slot.doorbell), slot.life,
+                        UInt64(slot.status), slot.negotiated,
+                    ], names: [slot.name]))
+            lines += slot.rings.map {
+                TextRecord.Line("ring", [$0.address, UInt64($0.size), $0.usedAddress])
+            }
         }
-        return (lines + ["end", ""]).joined(separator: "\n")
+        return TextRecord(Self.heading, lines)
     }
 
     init(meetingID: UInt64, slots: [Slot]) {
@@ -62,21 +71,22 @@ struct PageRecord: Equatable {
 
     /// - Returns: `nil` for anything but what `text` gives.
     init?(text: String) {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
-        guard lines.popFirst() == "vop-page 1", lines.suffix(2) == ["end", ""],
-            let first = lines.popFirst()?.split(separator: " "), first.count == 2, first[0] == "meeting",
-            let meetingID = UInt64(first[1])
-        else { return nil }
-        self.meetingID = meetingID
-        slots = []
-        for line in lines.dropLast(2) {
-            let words = line.split(separator: " ")
-            switch words.first {
+        guard let record = TextRecord(Self.heading, text: text) else { return nil }
+        self.init(record)
+    }
+
+    private init?(_ record: TextRecord) {
+        guard let first = record.lines.first, first.word == "meeting", first.has(numbers: 1) else {
+            return nil
+        }
+        self.init(meetingID: first.numbers[0], slots: [])
+        for line in record.lines.dropFirst() {
+            switch line.word {
             case "slot":
-                guard let slot = Slot(words.dropFirst()) else { return nil }
+                guard let slot = Slot(line) else { return nil }
                 slots.append(slot)
             case "ring":
-                guard let ring = Ring(words.dropFirst()), !slots.isEmpty else { return nil }
+                guard let ring = Ring(line), !slots.isEmpty else { return nil }
                 slots[slots.count - 1].rings.append(ring)
             default: return nil
             }
@@ -85,21 +95,16 @@ struct PageRecord: Equatable {
     }
 
     static func read(from path: String) -> PageRecord? {
-        do throws(Errno) {
-            return PageRecord(text: String(decoding: try WholeFile.contents(of: path), as: UTF8.self))
-        } catch { return nil }
+        TextRecord.read(heading, from: path).flatMap(PageRecord.init)
     }
 
-    func write(to path: String) throws(Errno) {
-        try WholeFile.replace(path, with: [UInt8](text.utf8), isDurable: false)
-    }
+    func write(to path: String) throws(Errno) { try record.write(to: path) }
 }
 
 extension PageRecord.Slot {
-    fileprivate init?(_ words: ArraySlice<Substring>) {
-        let numbers = words.dropLast().compactMap { UInt64($0) }
-        guard words.count == 10, numbers.count == 9, let last = words.last, last.hasPrefix("x"),
-            let name = Self.name(last.dropFirst()), let offset = Int(exactly: numbers[0]),
+    fileprivate init?(_ line: TextRecord.Line) {
+        let numbers = line.numbers
+        guard line.has(numbers: 9, names: 1), let offset = Int(exactly: numbers[0]),
             let queueCount = Int(exactly: numbers[1]), (1...4).contains(queueCount),
             let featureByteCount = Int(exactly: numbers[2]), featureByteCount <= 8,
             let configByteCount = Int(exactly: numbers[3]), configByteCount <= 255,
@@ -107,27 +112,15 @@ extension PageRecord.Slot {
             let status = UInt8(exactly: numbers[7])
         else { return nil }
         self.init(
-            name: name, offset: offset, queueCount: queueCount, featureByteCount: featureByteCount,
+            name: line.names[0], offset: offset, queueCount: queueCount, featureByteCount: featureByteCount,
             configByteCount: configByteCount, type: type, doorbell: doorbell, life: numbers[6],
             status: status, negotiated: numbers[8])
-    }
-
-    private static func name(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text
-        while !rest.isEmpty {
-            guard rest.count >= 2, let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-            bytes.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
 extension PageRecord.Ring {
-    fileprivate init?(_ words: ArraySlice<Substring>) {
-        let numbers = words.compactMap { UInt64($0) }
-        guard words.count == 3, numbers.count == 3, let size = UInt16(exactly: numbers[1]) else { return nil }
-        self.init(address: numbers[0], size: size, usedAddress: numbers[2])
+    fileprivate init?(_ line: TextRecord.Line) {
+        guard line.has(numbers: 3), let size = UInt16(exactly: line.numbers[1]) else { return nil }
+        self.init(address: line.numbers[0], size: size, usedAddress: line.numbers[2])
     }
 }

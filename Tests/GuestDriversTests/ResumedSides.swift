@@ -21,15 +21,6 @@ final class ResumedSides {
         case program(KillPoint?, count: Int)
     }
 
-    /// Whether `vopguestd` can run here, and be killed at a point.
-    static var isPossible: Bool {
-        #if DEBUG
-            return unsafe access("/dev/fuse", R_OK | W_OK) == 0
-        #else
-            return false
-        #endif
-    }
-
     let directory: String
     let hostLink: SharedMemoryLink
     let host: HostBackend

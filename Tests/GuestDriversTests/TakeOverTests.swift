@@ -4,6 +4,7 @@ import LinuxSystem
 import NineP
 import SharedMemory
 import SystemPackage
+import TestSupport
 import Testing
 import VOPGuest
 import VOPHost
@@ -130,7 +131,7 @@ import Virtio
 }
 
 /// `vopguestd` itself, killed at a named place in the middle of traffic, and started again with the same command line.
-@Suite(.serialized, .enabled(if: ResumedSides.isPossible, "needs /dev/fuse, and a debug build"))
+@Suite(.serialized, .enabled(if: KillPoint.canBeForced, "needs /dev/fuse, and a debug build"))
 struct GuestKillPointTests {
     @Test(
         "killed while requests are under way, it goes on where it was: each is carried out once and answered",

@@ -3,6 +3,7 @@ import Foundation
 import LinuxSystem
 import SharedMemory
 import SystemPackage
+import TestSupport
 import Testing
 import Virtio
 
@@ -13,7 +14,7 @@ import Virtio
 /// `vophostd` itself, as a process with a mounted tree, kills itself at a named place in the middle of checksummed
 /// traffic, and is started again with the same command line. Nothing is configured anew; no request is lost, none is
 /// applied twice, and what was taken from the machine is given back.
-@Suite(.serialized, .enabled(if: KilledHost.isPossible, "needs /dev/fuse, and a debug build"))
+@Suite(.serialized, .enabled(if: KillPoint.canBeForced, "needs /dev/fuse, and a debug build"))
 struct KillPointTests {
     @Test(
         "killed while requests are under way, it goes on where it was",

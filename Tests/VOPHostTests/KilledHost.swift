@@ -14,14 +14,6 @@ import Virtio
 /// `vophostd` with one link and one 9p device, started again whenever it has been killed, and the guest's side of that
 /// link by raw bytes.
 final class KilledHost {
-    static var isPossible: Bool {
-        #if DEBUG
-            return unsafe access("/dev/fuse", R_OK | W_OK) == 0
-        #else
-            return false
-        #endif
-    }
-
     let directory: String
     private let killPoint: String?
     private var process: SpawnedProcess

@@ -96,7 +96,8 @@ final class ServedDirectory: Sendable {
     /// Runs one of the scripts in checks/; the exit code and what it printed.
     func check(_ script: String, _ arguments: [String]) throws -> (code: CInt, output: String) {
         let checks = FilePath(#filePath).removingLastComponent().appending("checks")
-        let program = try Program("/usr/bin/python3", [checks.appending(script).string] + arguments, in: base)
+        let program = try Program(
+            "/usr/bin/python3", ["-B", checks.appending(script).string] + arguments, in: base)
         return (try program.exitCode(within: .seconds(300)), program.output)
     }
 

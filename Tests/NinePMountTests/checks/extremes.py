@@ -2,16 +2,9 @@
 Arguments: mount, other mount, export, cache mode."""
 import errno, mmap, os, sys, time
 
+from refusal import fails
+
 mount, other, export, caching = sys.argv[1:]
-
-
-def fails(number, call, *arguments, **named):
-    try:
-        call(*arguments, **named)
-    except OSError as error:
-        assert error.errno == number, error
-    else:
-        raise AssertionError(f"{call} should have failed with {errno.errorcode[number]}")
 
 
 def sparse():

@@ -1,19 +1,12 @@
 """What programs do with files, each compared with what a local file system answers. Arguments: mount, cache mode."""
 import errno, mmap, os, socket, stat, sys
 
+from refusal import fails
+
 os.chdir(sys.argv[1])
 caching = sys.argv[2]
 # A server that keeps paths instead of descriptors (diod) cannot change a file without a name.
 keeps_paths = sys.argv[3] == "diod"
-
-
-def fails(number, call, *arguments, **named):
-    try:
-        call(*arguments, **named)
-    except OSError as error:
-        assert error.errno == number, error
-    else:
-        raise AssertionError(f"{call} should have failed with {errno.errorcode[number]}")
 
 
 def write(path, data):

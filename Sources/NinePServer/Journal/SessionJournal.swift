@@ -80,7 +80,7 @@ public final class SessionJournal: Sendable {
             guard !state.isOver else { return }
             state = State(tokens: [], isOver: true)
             // Deleting needs no room that was not kept for it. Should it fail all the same, nobody may go on with what is
-            // left: the file goes, and what comes after this session ends with this process.
+            // left: the file goes, and what the client asks from here on ends with this process.
             do throws(Errno) { try journal.apply(SessionJournal.everything) } catch { journal.remove() }
         }
     }

@@ -89,8 +89,9 @@ struct DecisionTests {
     func crowd() throws {
         let killed = try KilledServer(.first)
         try killed.prepareFids()
+        // Answers may leave together: after the two that resume the session there is one more at least.
+        let points = ["after-intent:5", "after-side-effect:9", "after-journal:14", "after-answer:3"]
         for round in 0..<8 {
-            let points = ["after-intent:5", "after-side-effect:9", "after-journal:14", "after-answer:6"]
             try killed.kill()
             _ = try killed.restart(killedAt: points[round % points.count])
             for number in 0..<20 { try killed.send(.mkdir(1, "r\(round)-\(number)"), tag: UInt16(number)) }

@@ -21,7 +21,7 @@ final class RawClient: @unchecked Sendable {
     /// Pipes end only so.
     func close() { stream = nil }
 
-    func send(bytes: [UInt8]) throws { try stream?.write(bytes, within: HangGuard.limit) }
+    func send(bytes: [UInt8]) throws(Errno) { try stream?.write(bytes, within: HangGuard.limit) }
     func send(_ request: Request, tag: UInt16) throws {
         try send(bytes: request.encoded(tag: NineP.Tag(rawValue: tag)))
     }

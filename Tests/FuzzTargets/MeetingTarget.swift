@@ -51,6 +51,8 @@ extension FuzzTarget {
             _ = try? link.service()
             count += 1
         }
+        // A process that a neighbour is starting may have the socket for a moment longer.
+        _ = clinux_shut_down(peer.rawDescriptor)
     }
 
     /// A sealed memory file, a plain file, or an eventfd.

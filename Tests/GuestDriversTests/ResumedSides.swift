@@ -134,6 +134,7 @@ final class ResumedSides {
     func restartGuest() throws {
         guestEvents = []
         hostEvents = []
+        if case .here = kind { try Socket.awaitSilence(of: .stream, at: directory + "/share.sock") }
         try startGuest()
         try run { guestLink?.state == .up && !guestEvents.isEmpty }
     }

@@ -201,6 +201,7 @@ import Virtio
 
     private func expectMeets(_ guest: SharedMemoryLink, _ place: MeetingPlace) throws {
         let host = try place.link(.host)
+        try Socket.awaitSilence(of: .sequencedPackets, at: place.path)
         try host.start()
         try MeetingBench(host, guest).runUntilUp()
         #expect(guest.state == .up)

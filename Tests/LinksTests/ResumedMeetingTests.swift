@@ -1,6 +1,7 @@
 import Glibc
 import LinuxSystem
 import SharedMemory
+import TestSupport
 import Testing
 import Virtio
 
@@ -200,6 +201,7 @@ final class ResumablePair {
 
     func remake(_ side: Side) throws {
         links[side] = try SharedMemoryLink(side, place.settings(recordPath: recordPath(side)))
+        if side == .host { try Socket.awaitSilence(of: .sequencedPackets, at: place.path) }
         try self[side].start()
     }
 

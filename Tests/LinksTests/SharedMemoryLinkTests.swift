@@ -2,6 +2,7 @@ import Glibc
 import LinuxSystem
 import SharedMemory
 import SystemPackage
+import TestSupport
 import Testing
 import Virtio
 
@@ -91,6 +92,7 @@ import Virtio
         let place = try MeetingPlace()
         do { _ = try Socket.listening(.sequencedPackets, at: place.path, mode: 0o600) }
         #expect(unsafe access(place.path, F_OK) == 0)
+        try Socket.awaitSilence(of: .sequencedPackets, at: place.path)
         let host = try place.link(.host)
         let guest = try place.link(.guest)
         try guest.start()

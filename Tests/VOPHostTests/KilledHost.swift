@@ -4,6 +4,7 @@ import LinuxSystem
 import SharedMemory
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 import Virtio
 
@@ -83,10 +84,10 @@ final class KilledHost {
 
     /// Runs the guest's side until something is so.
     func serve(until isSo: () throws -> Bool) throws {
-        let limit = ContinuousClock.Instant.now + .seconds(60)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         while try !isSo() {
             let said = { (try? String(contentsOfFile: self.directory + "/log", encoding: .utf8)) ?? "" }
-            try #require(.now < limit, "not within a minute, at \(doing): \(said().suffix(600))")
+            try #require(.now < limit, "not in time, at \(doing): \(said().suffix(600))")
             try superviseHost()
             let events = try guest.service()
             switch events.peer {

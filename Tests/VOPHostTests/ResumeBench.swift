@@ -3,6 +3,7 @@ import Glibc
 import LinuxSystem
 import SharedMemory
 import SystemPackage
+import TestSupport
 import Testing
 import Virtio
 
@@ -84,9 +85,9 @@ final class ResumeBench {
 
     /// Both sides' loops, until something is so.
     func run(until isSo: () throws -> Bool) throws {
-        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         while try !isSo() {
-            try #require(.now < limit, "not within ten seconds: \(log.events.suffix(5))")
+            try #require(.now < limit, "not in time: \(log.events.suffix(5))")
             try backend.service()
             try guest.service()
             usleep(200)
@@ -125,13 +126,14 @@ final class ResumeBench {
         try serveGuest(until: { guestLink.state == .waiting })
         try meanwhile()
         clearEvents()
+        try Socket.awaitSilence(of: .sequencedPackets, at: directory + "/link")
         hostLink = try Self.link(.host, directory)
         (backend, queue) = try Self.backend(hostLink, directory, log)
         try run { hostLink.state == .up && guestLink.state == .up }
     }
 
     private func serveGuest(until isSo: () -> Bool) throws {
-        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         while !isSo() {
             try #require(.now < limit)
             try guest.service()
@@ -142,7 +144,7 @@ final class ResumeBench {
     /// The guest is killed; the host has noticed.
     func killGuest() throws {
         guestLink.vanish()
-        let limit = ContinuousClock.Instant.now + .seconds(10)
+        let limit = ContinuousClock.Instant.now + HangGuard.limit
         while hostLink.state == .up {
             try #require(.now < limit)
             try backend.service()

@@ -9,7 +9,7 @@ if [ "$(id -u)" != 0 ]; then exec unshare -Urm --propagation private "$root/Test
 stage=$(mktemp -d /tmp/vop-killed-user.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/tools" "$stage/bin" "$stage/home" "$stage/Tests"
-bin=$(cd "$root" && swift build -c release --scratch-path "$build_path" --show-bin-path)
+bin=$(cd "$root" && tools/lib/swift-in "$build_path" build -c release --show-bin-path)
 cp -r "$root/tools/lib" "$stage/tools/"
 cp -r "$root/Tests/System" "$stage/Tests/"
 for command in vophostd vopguestd 9p-server 9p-mount vopctl; do cp "$bin/$command" "$stage/bin/"; done

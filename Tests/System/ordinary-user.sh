@@ -13,7 +13,7 @@ fi
 stage=$(mktemp -d /tmp/vop-ordinary.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/tools" "$stage/bin" "$stage/home" "$stage/path"
-bin=$(cd "$root" && swift build -c release --scratch-path "$build_path" --show-bin-path)
+bin=$(cd "$root" && tools/lib/swift-in "$build_path" build -c release --show-bin-path)
 cp -r "$root/tools/quickstart" "$root/tools/lib" "$stage/tools/"
 for command in vophostd vopguestd 9p-server 9p-mount vopctl; do cp "$bin/$command" "$stage/bin/"; done
 libraries=$(dirname "$(ldd "$bin/vopctl" | awk '/libswiftCore/ { print $3 }')")

@@ -8,7 +8,7 @@
 set -Eeuo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build_path=${VOP_BUILD_PATH:-$root/.build}
-bin=${VOP_BIN:-$(cd "$root" && swift build -c release --scratch-path "$build_path" --show-bin-path)}
+bin=${VOP_BIN:-$(cd "$root" && tools/lib/swift-in "$build_path" build -c release --show-bin-path)}
 source "$root/tools/lib/compare.sh"
 
 fail() {

@@ -148,7 +148,7 @@ def lists():
     try:
         os.setxattr(f"{tree}/listed", "system.posix_acl_access", acl)
     except OSError as error:
-        return print(f"UML: posixacl not tried: {error.strerror} on the exported directory")
+        return print(f"kernel: posixacl not tried: {error.strerror} on the exported directory")
     os.removexattr(f"{tree}/listed", "system.posix_acl_access")
     os.chmod(f"{tree}/listed", 0o600)
     os.setxattr(f"{place}/listed", "system.posix_acl_access", acl)
@@ -219,6 +219,6 @@ with socket.socket(socket.AF_UNIX) as connection:
     number = connection.fileno()
     held("cache=mmap", [files], transport=f"trans=fd,rfdno={number},wfdno={number}", source="fd")
 assert len(done) >= 8, unknown
-print(f"UML: mount modes held: {'; '.join(done)}; trans=fd; msize 4096, 4097, 8191")
+print(f"kernel: mount modes held: {'; '.join(done)}; trans=fd; msize 4096, 4097, 8191")
 if unknown:
-    print(f"UML: mount modes this kernel has not: {'; '.join(unknown)}")
+    print(f"kernel: mount modes this kernel has not: {'; '.join(unknown)}")

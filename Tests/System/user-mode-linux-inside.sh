@@ -1,33 +1,17 @@
 #!/usr/bin/env bash
 # What user-mode-linux.sh runs inside: v9fs over the guest driver's socket, and back; then each of its modes.
 source "$(dirname "$0")/stack.sh"
+source "$(dirname "$0")/both-sides.sh"
 echo "UML: kernel $(uname -r)"
 start_daemons
 start_link
 start_export
-mount -t 9p -o trans=unix,version=9p2000.L,aname=/,uname=root,access=client,msize=1048576,cache=none \
-    "$work/sockets/share.sock" "$mount" || fail "v9fs refused the socket"
-echo "UML: $(grep " $mount 9p " /proc/mounts | cut -c1-160)"
-
-echo "from the host's side" >"$export/one"
-[ "$(cat "$mount/one")" = "from the host's side" ] || fail "a file made on the host's side reads differently"
-echo "from the guest's side" >"$mount/two"
-[ "$(cat "$export/two")" = "from the guest's side" ] || fail "a file made on the guest's side reads differently"
-mkdir "$mount/directory" && ln -s ../two "$mount/directory/link" && ln "$mount/two" "$mount/directory/hard"
-head -c 5000000 /dev/urandom >"$mount/directory/random"
-cmp "$mount/directory/random" "$export/directory/random" || fail "five megabytes differ"
-mv "$mount/directory/random" "$mount/moved" && rm "$mount/one"
-tar -C "$root/Documentation" -cf - . | tar -C "$mount/directory" -xf -
-diff <(tree_checksums "$export") <(tree_checksums "$mount") || fail "the two sides differ"
+echo "UML: $(mount_v9fs "$work/sockets/share.sock")"
+use_both_sides
 umount "$mount"
 echo "UML: v9fs read and wrote through the page; both sides alike"
 
-# Each mode of the kernel's client, on the server's own socket.
-chmod 0711 "$work"  # some of them act as other users
-mkdir "$work/tree" "$work/modes"
-start served "$bin/9p-server" --export "tree=$work/tree" --listen "unix:$work/served.sock" --journal none
-await "9p-server on a socket" grep -q serving "$work/log/served"
-timeout 90 python3 "$root/Tests/System/mount_modes.py" "$work/served.sock" "$work/tree" "$work/modes" || fail "a mount mode failed"
+mount_modes
 # 9p-server itself, reached as that kernel reaches a server.
 direct() { # WHAT OPTIONS SOURCE: mounted, written and read
     local what=$1

@@ -1,0 +1,16 @@
+# Inside a VM: both sides of the stack, and this kernel's own v9fs and FUSE on the guest driver's socket.
+source /checkout/Tests/System/stack.sh
+source /checkout/Tests/System/both-sides.sh
+start_daemons
+start_link
+start_export
+echo "VM: $(mount_v9fs "$work/sockets/share.sock")"
+use_both_sides
+echo "VM: v9fs read and wrote through the page; both sides are alike"
+random-operations "$mount/random" "$RANDOM" 400
+umount "$mount"
+rm -rf "${export:?}"/*
+start_mount
+use_both_sides
+echo "VM: 9p-mount read and wrote through the page; both sides are alike"
+mount_modes

@@ -132,8 +132,8 @@ let package = Package(
             "vopguestd",
             [
                 "LinkDaemon",
-                "VOPGuest", "GuestDrivers", "Links", "DevicePage", "Virtio", "ControlTree", "FUSEMount",
-                "LinuxSystem",
+                "VOPGuest", "GuestDrivers", "Links", "DevicePage", "SharedMemory", "Virtio", "ControlTree",
+                "FUSEMount", "LinuxSystem",
             ]),
         tool("9p-server", ["NinePServer", "NineP", "CopyFile", "LinuxSystem"]),
         tool("9p-mount", ["NinePClient", "NineP", "FUSEMount", "CFUSE", "LinuxSystem"]),

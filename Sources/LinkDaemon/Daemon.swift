@@ -118,8 +118,8 @@ public struct Daemon {
         return tree
     }
 
-    private func metrics(of links: LinkSet, _ tallies: EventTallies) -> MetricsText {
-        var text = MetricsText()
+    private func metrics(of links: LinkSet, _ tallies: EventTallies) -> LinkMetricsText {
+        var text = LinkMetricsText()
         text.add(.build, ["version": Version.text, "side": kind.side.rawValue], 1)
         links.write(to: &text)
         tallies.write(to: &text)

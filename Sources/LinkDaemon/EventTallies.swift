@@ -1,3 +1,4 @@
+import Commands
 import Synchronization
 
 /// How often what happened, by link. Any thread may count; it happens seldom enough for a lock.
@@ -18,7 +19,7 @@ final class EventTallies: Sendable {
     /// The link is removed.
     func forget(_ link: String) { state.withLock { $0.links[link] = nil } }
 
-    func write(to text: inout MetricsText) {
+    func write(to text: inout LinkMetricsText) {
         let state = state.withLock { $0 }
         for (link, events) in state.links.sorted(by: { $0.key < $1.key }) {
             for (event, count) in events.sorted(by: { $0.key < $1.key }) {

@@ -126,7 +126,7 @@ enum LinkCounter: String, CaseIterable {
     case pollsInVain = "polls_in_vain"
 
     /// Where it stands among the metrics.
-    var metric: (MetricsText.Family, label: String, value: String) {
+    var metric: (LinkMetric, label: String, value: String) {
         switch self {
         case .reads: (.crossings, "direction", "read")
         case .readBytes: (.crossingBytes, "direction", "read")

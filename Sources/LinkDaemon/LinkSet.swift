@@ -1,3 +1,4 @@
+import Commands
 import ControlTree
 import Links
 import LinuxSystem
@@ -66,7 +67,7 @@ final class LinkSet {
 
     // MARK: Counted
 
-    func write(to text: inout MetricsText) {
+    func write(to text: inout LinkMetricsText) {
         for (name, control) in controls.sorted(by: { $0.key < $1.key }) {
             text.add(.links, ["link": name], control.view?.state == .up ? 1 : 0)
             guard let view = control.view else { continue }

@@ -1,4 +1,5 @@
 import LinuxSystem
+import Synchronization
 public import SystemPackage
 
 /// One directory offered to clients: by the name they attach to (aname), held by descriptor from the start, so
@@ -19,6 +20,8 @@ public final class Export: Sendable {
     public let path: String
     public let policy: Policy
     let root: Node
+    /// How many fids there are of it.
+    let fidCount = Atomic(0)
 
     /// - Throws: the errno of opening `path` as a directory; the administrator's fault.
     public init(name: String, path: String, policy: Policy = Policy()) throws(Errno) {

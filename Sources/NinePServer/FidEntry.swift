@@ -54,7 +54,10 @@ final class FidEntry: Sendable {
         self.attachment = attachment
         self.state = Mutex(state)
         lastPath = Mutex(path)
+        attachment.export.fidCount.add(1, ordering: .relaxed)
     }
+
+    deinit { attachment.export.fidCount.subtract(1, ordering: .relaxed) }
 
     var path: [UInt8]? { lastPath.withLock { $0 } }
 

@@ -11,6 +11,7 @@ final class LockQuota: Sendable {
     init(_ capacity: Int) { self.capacity = capacity }
 
     var hasRoom: Bool { used.load(ordering: .relaxed) < capacity }
+    var usedCount: Int { used.load(ordering: .relaxed) }
     func add(_ count: Int) { used.add(count, ordering: .relaxed) }
 }
 

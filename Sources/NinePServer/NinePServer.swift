@@ -16,6 +16,7 @@ public final class NinePServer: Sendable {
     /// What surviving a crash came to.
     public let tallies = Tallies()
     private let sessions = Mutex<[ObjectIdentifier: WeakSession]>([:])
+    private let counted = Mutex<[PlaceCounts]>([])
 
     private struct WeakSession {
         weak var session: NinePSession?
@@ -36,8 +37,23 @@ public final class NinePServer: Sendable {
     /// Lets requests in progress finish, then ends the workers. Carriers end their sessions before.
     public func shutDown() { pool.close() }
 
+    var liveSessions: [NinePSession] { sessions.withLock { $0.values.compactMap(\.session) } }
+
     /// The sessions whose fids outlive this process.
-    var journaledSessions: [NinePSession] { sessions.withLock { $0.values.compactMap(\.session) } }
+    var journaledSessions: [NinePSession] { liveSessions.filter { $0.journal != nil } }
+
+    /// In the order in which they were first served.
+    var places: [PlaceCounts] { counted.withLock { $0 } }
+
+    /// Where what is asked for at `place` is counted; the same each time.
+    public func counts(of place: String) -> PlaceCounts {
+        counted.withLock { places in
+            if let there = places.first(where: { $0.name == place }) { return there }
+            let new = PlaceCounts(place)
+            places.append(new)
+            return new
+        }
+    }
 
     func register(_ session: NinePSession) {
         sessions.withLock { $0[ObjectIdentifier(session)] = WeakSession(session: session) }

@@ -61,7 +61,9 @@ extension NinePSession {
             return true
         }
         if begins {
-            finish(job, with: execute(job, on: worker), on: worker)
+            let frame = execute(job, on: worker)
+            counts.note(job.request.type, answeredBy: frame)
+            finish(job, with: frame, on: worker)
         } else {
             // This thread serves next what it puts in line.
             for ready in state.withLock({ $0.order.leave(job) }) { server.pool.submit(ready, wakes: false) }
@@ -106,7 +108,9 @@ extension NinePSession {
                 return state.renewal == nil && !state.hasEnded
             }
             if isWanted {
-                deliver(Reply.flush.encoded(tag: flush.tag), for: flush)
+                let frame = Reply.flush.encoded(tag: flush.tag)
+                counts.note(.flush, answeredBy: frame)
+                deliver(frame, for: flush)
             } else {
                 sink.withdraw(flush.token)
             }
@@ -122,6 +126,7 @@ extension NinePSession {
     func renew(_ job: Job, on worker: Worker) {
         endAllFids(on: worker)
         let frame = agree(job)
+        counts.note(.version, answeredBy: frame)
         beginJournal()
         let isWanted = state.withLock { state in
             state.forget(job)

@@ -37,6 +37,7 @@ public final class NinePSession: Sendable {
     let sink: any ReplySink
     let trust: Accounts.Trust
     let label: String
+    let counts: PlaceCounts
     let fids: FidTable
     let lockQuota: LockQuota
     let logger: Logger
@@ -57,16 +58,18 @@ public final class NinePSession: Sendable {
 
     /// - Parameters:
     ///   - label: names the client in the log.
+    ///   - counts: of the place the client came to.
     ///   - trust: which users the client may speak for.
     ///   - maximumMessageSize: what the carrier takes; the server's own limit holds as well.
     ///   - journal: the session's own, for `resume`; without one it ends with this process.
     public init(
-        of server: NinePServer, to sink: any ReplySink, label: String, trust: Accounts.Trust,
+        of server: NinePServer, to sink: any ReplySink, label: String, counts: PlaceCounts,
+        trust: Accounts.Trust,
         maximumMessageSize: UInt32 = .max, journal: SessionJournal? = nil, client: ProcessMark? = nil,
         clientUser: UInt32 = 0
     ) {
         (self.journal, self.client, self.clientUser) = (journal, client, clientUser)
-        (self.server, self.sink, self.label, self.trust) = (server, sink, label, trust)
+        (self.server, self.sink, self.label, self.counts, self.trust) = (server, sink, label, counts, trust)
         carrierMessageSize = min(maximumMessageSize, server.options.maximumMessageSize)
         fids = FidTable(
             capacity: server.options.fidsPerClient, xattrCapacity: server.options.xattrBytesPerClient)
@@ -74,10 +77,10 @@ public final class NinePSession: Sendable {
         var logger = server.logger
         logger[metadataKey: "client"] = "\(label)"
         self.logger = logger
-        if journal != nil { server.register(self) }
+        server.register(self)
     }
 
-    deinit { if journal != nil { server.unregister(ObjectIdentifier(self)) } }
+    deinit { server.unregister(ObjectIdentifier(self)) }
 
     static let firstFrameByteCount: UInt32 = 8192
 
@@ -109,6 +112,7 @@ public final class NinePSession: Sendable {
                 Job(self, tag, request, origin, frame: frame, cost: frame.count + replyCost(of: request)),
                 wakes: !isServedByCaller)
         } catch {
+            counts.noteMalformed()
             guard let tag = error.tag else { return sink.drop(because: "\(error)") }
             logger.debug("malformed request", metadata: ["error": "\(error)"])
             let frame = Reply.error(code: error.errorCode).encoded(tag: tag)

@@ -77,7 +77,8 @@ public final class SocketServer: RequestSource {
         poller = try Poller()
         waker = try EventCounter()
         sessions = SocketSessions(
-            server, ownedPath ?? name, trustsAnyUser: trustsAnyUser, journals, grace: grace)
+            server, ownedPath ?? name, server.counts(of: name), trustsAnyUser: trustsAnyUser, journals,
+            grace: grace)
         switch source.kind {
         case .listening:
             listener = consume source.socket

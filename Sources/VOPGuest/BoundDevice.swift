@@ -67,12 +67,15 @@ public final class GuestQueue {
     public var ring: DriverQueue
     /// The device's index when the driver was last served.
     var noticedIndex: UInt16 = 0
-    /// How often the device was notified.
-    public private(set) var notificationCount: UInt64 = 0
+    /// The device's own, whoever drives it.
+    private let counters: GuestQueueCounters
     private let notify: () -> Void
 
-    init(index: Int, ring: consuming DriverQueue, notify: @escaping () -> Void) {
+    init(
+        index: Int, ring: consuming DriverQueue, counters: GuestQueueCounters, notify: @escaping () -> Void
+    ) {
         self.index = index
+        self.counters = counters
         self.ring = ring
         self.notify = notify
     }
@@ -81,14 +84,30 @@ public final class GuestQueue {
     public func publish() {
         guard ring.hasUnpublished else { return }
         KillPoint.reach(.beforeAvailableIndex)
+        counters.chainsSubmitted.add(UInt64(ring.unpublishedCount))
         let isWanted = ring.publishAvailable()
         KillPoint.reach(.afterAvailableIndex)
-        if isWanted { notifyDevice() }
+        if isWanted { notifyDevice() } else { counters.notificationsSuppressed.add() }
+    }
+
+    /// A chain with so many bytes for the device to read is among those that `publish` shows next.
+    public func willPublish(readableByteCount: Int) {
+        counters.bytesReadable.add(UInt64(readableByteCount))
+    }
+
+    /// The next chain the device completed, `nil` when there is none.
+    ///
+    /// - Throws: what the device broke, from then on each time: it needs a reset.
+    public func takeUsed() throws(PeerViolation) -> DriverQueue.Completion? {
+        guard let completion = try ring.takeUsed() else { return nil }
+        counters.chainsCompleted.add()
+        counters.bytesWritten.add(UInt64(completion.written))
+        return completion
     }
 
     /// Notifies the device whatever it asked for: what it was told by a process before this one may be lost.
     public func notifyDevice() {
-        notificationCount &+= 1
+        counters.notificationsSent.add()
         notify()
     }
 }

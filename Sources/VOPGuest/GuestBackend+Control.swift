@@ -8,6 +8,11 @@ extension GuestBackend {
     /// Every device as it is now, in the order in which they were found.
     public var snapshots: [GuestDeviceSnapshot] { devices.map(\.snapshot) }
 
+    /// What was done with each queue of a device; empty for one that is not there.
+    public func queueCounters(of name: String) -> [GuestQueueCounters] {
+        devices.first { $0.name == name }?.counters ?? []
+    }
+
     /// - Throws: `.noSuchDevice`.
     public func snapshot(of name: String) throws(GuestError) -> GuestDeviceSnapshot {
         try device(named: name).snapshot
@@ -104,7 +109,7 @@ extension GuestDevice {
                     size: entry.queues[index].statedSize, ringAddress: entry.queues[index].address,
                     usedAddress: index < usedAddresses.count ? usedAddresses[index] : 0, isRunning: isRunning,
                     inFlightCount: index < queues.count ? queues[index].ring.inFlightCount : 0,
-                    notificationCount: index < queues.count ? queues[index].notificationCount : 0)
+                    notificationCount: counters[index].notificationsSent.now)
             },
             driver: boundKind?.name, outputs: driver?.outputs ?? [], memoryByteCount: memory.byteCount)
     }

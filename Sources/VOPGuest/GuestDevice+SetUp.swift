@@ -79,7 +79,9 @@ extension GuestDevice {
             let ring = try setup.activate(
                 asDriverWithRingsIn: backend.link.windows(of: .host),
                 usedRingIn: backend.link.windows(of: .guest), isResumed: isResumed)
-            return GuestQueue(index: index, ring: ring) { [weak self] in self?.notify() }
+            return GuestQueue(index: index, ring: ring, counters: counters[index]) { [weak self] in
+                self?.notify()
+            }
         } catch { throw .peer(error) }
     }
 

@@ -42,6 +42,8 @@ final class GuestDevice {
     var negotiated: FeatureSet?
     var memory: DeviceMemory
     var queues: [GuestQueue] = []
+    /// Of each queue, whoever drives it.
+    let counters: [GuestQueueCounters]
     var usedAddresses: [UInt64] = []
     /// Names what its driver writes down, while it is driven; else 0.
     var life: UInt64 = 0
@@ -60,6 +62,7 @@ final class GuestDevice {
         self.entry = entry
         self.slot = slot
         self.backend = backend
+        counters = entry.queues.map { _ in GuestQueueCounters() }
         memory = DeviceMemory(backend.link)
         self.ownDoorbell = ownDoorbell ?? backend.link.allocateDoorbell()
         if ownDoorbell == nil { slot.control.setHostToGuestDoorbell(self.ownDoorbell.byte) }

@@ -47,6 +47,8 @@ public struct DriverQueue: ~Copyable, Sendable {
     @inlinable public var freeCount: Int { free }
     /// Chains were committed that the device is not shown yet.
     @inlinable public var hasUnpublished: Bool { nextAvailable != publishedAvailable }
+    /// How many those are.
+    @inlinable public var unpublishedCount: Int { Int(nextAvailable &- publishedAvailable) }
     /// Chains submitted (published or not) and not yet taken back.
     @inlinable public var inFlightCount: Int { Int(nextAvailable &- nextUsed) }
 

@@ -12,7 +12,9 @@ extension FuzzTarget {
     static let ninepRequest = FuzzTarget(name: "9p-request") { bytes in
         let server = FuzzServer.shared
         let sink = CountingSink()
-        let session = NinePSession(of: server.server, to: sink, label: "fuzz", trust: .anyUser)
+        let session = NinePSession(
+            of: server.server, to: sink, label: "fuzz", counts: server.server.counts(of: "fuzz"),
+            trust: .anyUser)
         submit(.version(maximumMessageSize: 65536, version: Protocol9P.version), .none, to: session, sink)
         submit(
             .attach(fid: Fid(rawValue: 0), authFid: .none, user: "", tree: "", userNumber: 0),

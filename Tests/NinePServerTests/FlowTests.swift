@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import Logging
 import NineP
 import Synchronization
 import SystemPackage
@@ -59,7 +60,7 @@ final class Obstacle: Work {
 
 @Suite("the order of requests and replies (4.3)")
 struct FlowTests {
-    let bench: ServerBench
+    private let bench: UnservedBench
     let sink = RecordingSink()
     let session: NinePSession
     /// Events of the session's beginning.
@@ -68,9 +69,11 @@ struct FlowTests {
     init() throws {
         var options = ServerOptions()
         options.workerCount = 1
-        bench = try ServerBench(options: options)
+        bench = try UnservedBench(options)
         try bench.tree.write("hello", to: "file")
-        session = NinePSession(of: bench.server, to: sink, label: "test", trust: .anyUser)
+        session = NinePSession(
+            of: bench.server, to: sink, label: "test", counts: bench.server.counts(of: "test"),
+            trust: .anyUser)
         submit(.version(maximumMessageSize: 8192, version: "9P2000.L"), .max)
         _ = sink.first(1)
         submit(.attach(fid: 0, authFid: .none, user: "", tree: "tree", userNumber: getuid()), 0)
@@ -215,5 +218,28 @@ struct FlowTests {
         obstructed().letGo()
         #expect(!bench.tree.exists("never"))
         #expect(sink.soFar.count == begun)
+    }
+}
+
+/// A server that serves no carrier, whose threads would do what a test puts in line behind an obstacle.
+private final class UnservedBench {
+    private let top: TestDirectory
+    let server: NinePServer
+
+    var tree: TestDirectory { TestDirectory(existing: top.path + "/tree") }
+
+    init(_ options: ServerOptions) throws {
+        top = try TestDirectory()
+        try top.makeDirectory("tree")
+        var logger = Logger(label: "test", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .error
+        server = try NinePServer(
+            exports: [Export(name: "tree", path: top.path + "/tree")], accounts: Accounts(), options: options,
+            logger: logger)
+    }
+
+    deinit {
+        server.shutDown()
+        top.remove()
     }
 }

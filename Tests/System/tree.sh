@@ -31,7 +31,7 @@ poll_for host-link "$work/host/links/ep0/state" up
 poll_for guest-link "$work/guest/links/ep0/state" up
 put 1 "$work/guest/links/ep0/up"
 seen host-link guest-link
-start_export
+start_export --metrics "$work/server.prom"
 found=$(find "$work/guest/links/ep0/devices" -mindepth 1 -maxdepth 1 -type d | head -n 1)
 poll_for mounted "$found/mount" "$mount"
 put "$mount" "$found/mount"
@@ -51,7 +51,22 @@ link='link=ep0'
     "vop_queue_redeliveries_total{$link,device=share}" \
     "vop_queue_notifications_total{$link,device=share,outcome=sent}>0" >"$work/log/metrics"
 /usr/bin/python3 "$here/read_metrics.py" "$work/guest/metrics" 'vop_build_info{side=guest}' "vop_link_up{$link}>0" \
-    "vop_link_doorbells_total{$link,direction=sent}>0" "vop_device_running{$link,type=9p}>0" >>"$work/log/metrics"
+    "vop_link_doorbells_total{$link,direction=sent}>0" "vop_device_running{$link,type=9p}>0" \
+    "vop_queue_chains_submitted_total{$link,device=9p0,queue=0}>0" \
+    "vop_queue_chains_completed_total{$link,device=9p0,queue=0}>0" \
+    "vop_queue_bytes_total{$link,device=9p0,queue=0,direction=read}>0" \
+    "vop_queue_bytes_total{$link,device=9p0,queue=0,direction=written}>300000" \
+    "vop_queue_notifications_total{$link,device=9p0,queue=0,outcome=sent}>0" >>"$work/log/metrics"
+kill -USR1 "${process[9p-server]}"
+await "the server's numbers" grep -q '^vop_9p_requests_total.*type="read"' "$work/server.prom"
+place=place=$device/queues/0/copy
+/usr/bin/python3 "$here/read_metrics.py" "$work/server.prom" 'vop_9p_build_info{}' "vop_9p_sessions{$place}>0" \
+    "vop_9p_requests_total{$place,type=read}>0" "vop_9p_requests_total{$place,type=version}>0" \
+    "vop_9p_errors_total{$place,type=walk}" "vop_9p_bytes_total{$place,direction=read}>299999" \
+    "vop_9p_bytes_total{$place,direction=written}" "vop_9p_malformed_total{$place}" "vop_9p_fids{$place}>0" \
+    "vop_9p_requests_waiting{$place}" "vop_9p_locked_ranges{$place}" "vop_9p_journal_bytes{$place}>131071" \
+    "vop_9p_export_fids{export=/}>0" "vop_9p_resumed_total{what=fid}" "vop_9p_lost_total{what=lock}" \
+    "vop_9p_answered_again_total{}" "vop_9p_undecided_total{}" >>"$work/log/metrics"
 refused() { sed -n 's/^vop_refused_requests_total //p' "$work/host/metrics"; }
 before=$(refused)
 ! echo nonsense 2>/dev/null >"$device/published" || fail "nonsense was taken"
@@ -99,3 +114,5 @@ host_ctl add-device ep0/share type=9p tag=share
 [ "$(stat -c '%a %u:%g' "$copy")" = "600 $(id -u):$(id -g)" ] || fail "another device of the same name has its owner"
 [ "$(grep -c 'ep0\|queues' "$work/state/host/ep0/owners")" = 0 ] || fail "what was saved of a device outlives it"
 echo "owners and modes: kept by two restarts and a link that was down, and gone with their device"
+await "the end of the server, whose device is gone," ended "${process[9p-server]}"
+[ ! -e "$work/server.prom" ] || fail "a server that is gone left its numbers behind"

@@ -199,7 +199,8 @@ final class QueueCarrier: RequestSource {
                 journal?.forget($0)
             }
             session = NinePSession(
-                of: carrier.server, to: answers, label: carrier.path, trust: .anyUser,
+                of: carrier.server, to: answers, label: carrier.path,
+                counts: carrier.server.counts(of: carrier.path), trust: .anyUser,
                 maximumMessageSize: UInt32(chainByteLimit), journal: journal)
         }
 

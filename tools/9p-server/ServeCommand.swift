@@ -97,6 +97,12 @@ struct ServeCommand: ParsableCommand {
         transform: WholeNumber(in: 1...86400).callAsFunction)
     var patience = 60
 
+    @Option(
+        help: ArgumentHelp(
+            "A file to keep numbers for monitoring in, as OpenMetrics text: renewed every 10 seconds and by SIGUSR1.",
+            valueName: "FILE"))
+    var metrics: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "LEVEL"))
     var logLevel = LogLevelArgument(value: .notice)
 
@@ -132,7 +138,17 @@ struct ServeCommand: ParsableCommand {
         }
         let sockets = try socketServers(server, journals)
         let ending = Ending(carrierCount: carriers.count + sockets.count)
-        _ = try Thread("9p-signals") { ServeCommand.watch(signals, ending, server) }
+        let watch: SignalWatch
+        do throws(Failure) {
+            let file = try metrics.map { path throws(Failure) in try MetricsFile(at: path, of: server, logger)
+            }
+            watch = SignalWatch(server, ending, file)
+        } catch {
+            for socket in sockets { socket.withdraw() }
+            throw error
+        }
+        defer { watch.close() }
+        _ = try Thread("9p-signals") { watch.run(signals) }
         // What is a client's own shall not be told it.
         let told: FileDescriptor =
             listen.contains(where: \.isStandardOutput) ? .standardError : .standardOutput
@@ -268,23 +284,5 @@ struct ServeCommand: ParsableCommand {
             throw error
         }
         return servers
-    }
-
-    private static func watch(_ signals: SignalDescriptor, _ ending: Ending, _ server: NinePServer) {
-        defer { ending.signalled() }
-        do throws(Errno) {
-            let poller = try Poller()
-            try poller.add(signals.rawDescriptor, .readable, token: 0)
-            while true {
-                switch signals.take() {
-                case nil: _ = try poller.wait(for: nil)
-                case .user1: Main.say(server.tallies.text, on: .standardOutput)
-                default: return
-                }
-            }
-        } catch {
-            // Nobody would hear signals any more: ending is better than that, and is said.
-            Main.say("9p-server: signals cannot be waited for: \(error); ending", on: .standardError)
-        }
     }
 }

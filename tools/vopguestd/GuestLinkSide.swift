@@ -116,7 +116,7 @@ final class GuestLinkSide: LinkSide {
     private func list() {
         listing.isStale = false
         let snapshots = backend.snapshots
-        counted.note(snapshots)
+        counted.note(snapshots) { backend.queueCounters(of: $0) }
         let names = snapshots.map(\.name)
         for child in devices.children where !names.contains(child.name) {
             devices.remove(child.name, isForGood: false)

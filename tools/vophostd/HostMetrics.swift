@@ -1,3 +1,4 @@
+import Commands
 import HostDevices
 import LinkDaemon
 import SharedMemory
@@ -28,7 +29,7 @@ final class HostMetrics: LinkMetrics {
         devices.withLock { $0 = now }
     }
 
-    func write(to text: inout MetricsText, link: String) {
+    func write(to text: inout LinkMetricsText, link: String) {
         for device in devices.withLock({ $0 }) {
             text.add(
                 .devices, ["link": link, "device": device.name, "type": device.type],
@@ -40,13 +41,13 @@ final class HostMetrics: LinkMetrics {
     }
 
     private static func write(
-        _ counters: QueueCounters, to text: inout MetricsText, _ link: String, _ device: String,
+        _ counters: QueueCounters, to text: inout LinkMetricsText, _ link: String, _ device: String,
         _ queue: String
     ) {
-        func add(_ family: MetricsText.Family, _ value: UInt64) {
+        func add(_ family: LinkMetric, _ value: UInt64) {
             text.add(family, ["link": link, "device": device, "queue": queue], value)
         }
-        func add(_ family: MetricsText.Family, _ label: String, _ word: String, _ value: UInt64) {
+        func add(_ family: LinkMetric, _ label: String, _ word: String, _ value: UInt64) {
             text.add(family, ["link": link, "device": device, "queue": queue, label: word], value)
         }
         add(.chainsTaken, counters.chainsTaken.now)

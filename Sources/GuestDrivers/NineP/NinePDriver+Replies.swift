@@ -9,7 +9,7 @@ import Virtqueue
 extension NinePDriver {
     func takeReplies() throws(GuestDriverError) {
         do throws(PeerViolation) {
-            while let completion = try queue.ring.takeUsed() {
+            while let completion = try queue.takeUsed() {
                 let record = requests.take(completion.token)
                 KillPoint.reach(.beforeCompletion)
                 if let slot = record.slot { log?.complete(slot, written: completion.written) }

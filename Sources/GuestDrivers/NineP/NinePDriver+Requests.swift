@@ -177,6 +177,7 @@ extension NinePDriver {
         let isWhole = queue.ring.appendReadable(request) && queue.ring.appendWritable(record.reply)
         precondition(isWhole, "descriptors were counted")
         queue.ring.commit()
+        queue.willPublish(readableByteCount: requestByteCount)
         guard let slot = record.slot else { return }
         let chain = queue.ring.lastCommitted
         log?.submit(record, slot, head: chain.head, last: chain.last)

@@ -10,14 +10,16 @@ final class KeptSession: Sendable {
 
     /// - Returns: `nil` when there is nothing in the journal to go on with.
     init?(
-        _ journal: SessionJournal, of server: NinePServer, label: String, trusted: (UInt32) -> Accounts.Trust
+        _ journal: SessionJournal, of server: NinePServer, label: String, counts: PlaceCounts,
+        trusted: (UInt32) -> Accounts.Trust
     ) {
         guard let (_, mark, user) = journal.beginning, let mark, mark.isAlive else { return nil }
         let relay = Relay()
         self.relay = relay
         client = mark
         session = NinePSession(
-            of: server, to: relay, label: label, trust: trusted(user), journal: journal, client: mark,
+            of: server, to: relay, label: label, counts: counts, trust: trusted(user), journal: journal,
+            client: mark,
             clientUser: user)
         guard session.resume() else { return nil }
     }

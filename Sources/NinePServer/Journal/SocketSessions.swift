@@ -18,22 +18,27 @@ final class SocketSessions: Sendable {
 
     private let server: NinePServer
     private let name: String
+    private let counts: PlaceCounts
     private let trustsAnyUser: Bool
     private let journals: JournalDirectory?
     private let deadline: ContinuousClock.Instant
     private let state: Mutex<State>
 
     init(
-        _ server: NinePServer, _ path: String, trustsAnyUser: Bool, _ journals: JournalDirectory?,
+        _ server: NinePServer, _ path: String, _ counts: PlaceCounts, trustsAnyUser: Bool,
+        _ journals: JournalDirectory?,
         grace: Duration
     ) {
-        (self.server, self.trustsAnyUser, self.journals) = (server, trustsAnyUser, journals)
+        (self.server, self.counts, self.trustsAnyUser, self.journals) = (
+            server, counts, trustsAnyUser, journals
+        )
         name = "socket-\(String(JournalChecksum.of(Array(path.utf8)[...]), radix: 16))-"
         deadline = .now + grace
         var kept: [KeptSession] = []
         for journal in journals?.journals(with: name, of: server) ?? [] {
             let trusted = { SocketSessions.trust($0, server, trustsAnyUser) }
-            if let session = KeptSession(journal, of: server, label: "kept", trusted: trusted) {
+            if let session = KeptSession(journal, of: server, label: "kept", counts: counts, trusted: trusted)
+            {
                 kept.append(session)
             } else {
                 journal.remove()
@@ -94,7 +99,7 @@ final class SocketSessions: Sendable {
             }
         }
         return NinePSession(
-            of: server, to: sink, label: "\(number)",
+            of: server, to: sink, label: "\(number)", counts: counts,
             trust: SocketSessions.trust(peer?.user, server, trustsAnyUser), journal: journal, client: mark,
             clientUser: peer?.user ?? .max)
     }

@@ -12,16 +12,32 @@ public final class Tallies: Sendable {
     /// Requests of which nobody can say whether they were carried out: EIO.
     let undecided = Atomic(0)
 
+    /// As they are now.
+    public struct Counts: Sendable {
+        public let resumedFids: Int
+        public let lostFids: Int
+        public let resumedLocks: Int
+        public let lostLocks: Int
+        public let answeredAgain: Int
+        public let undecided: Int
+    }
+
+    public var counts: Counts {
+        Counts(
+            resumedFids: resumedFids.load(ordering: .relaxed), lostFids: lostFids.load(ordering: .relaxed),
+            resumedLocks: resumedLocks.load(ordering: .relaxed),
+            lostLocks: lostLocks.load(ordering: .relaxed),
+            answeredAgain: answeredAgain.load(ordering: .relaxed),
+            undecided: undecided.load(ordering: .relaxed))
+    }
+
     /// All of them in one line.
     public var text: String {
-        let parts = [
-            ("resumed_fids", resumedFids.load(ordering: .relaxed)),
-            ("lost_fids", lostFids.load(ordering: .relaxed)),
-            ("resumed_locks", resumedLocks.load(ordering: .relaxed)),
-            ("lost_locks", lostLocks.load(ordering: .relaxed)),
-            ("answered_again", answeredAgain.load(ordering: .relaxed)),
-            ("undecided", undecided.load(ordering: .relaxed)),
-        ]
-        return parts.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
+        let counts = counts
+        return """
+            resumed_fids=\(counts.resumedFids) lost_fids=\(counts.lostFids) \
+            resumed_locks=\(counts.resumedLocks) lost_locks=\(counts.lostLocks) \
+            answered_again=\(counts.answeredAgain) undecided=\(counts.undecided)
+            """
     }
 }

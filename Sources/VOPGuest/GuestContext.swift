@@ -13,7 +13,7 @@ final class GuestContext {
     /// Writes down what a successor of this process must know of the devices.
     var writeDown: () -> Void = {}
     private let report: (GuestEvent) -> Void
-    private var limiter: EventLimiter
+    private var limiter: EventLimiter<GuestEventKind>
 
     init(
         link: any Link, settings: GuestSettings, clock: @escaping () -> ContinuousClock.Instant,

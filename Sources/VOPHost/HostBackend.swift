@@ -17,7 +17,7 @@ public final class HostBackend {
     public let settings: HostSettings
     let clock: () -> ContinuousClock.Instant
     let report: (HostEvent) -> Void
-    var limiter: EventLimiter
+    var limiter: EventLimiter<HostEventKind>
 
     /// In the order in which they were published first.
     var devices: [HostDevice] = []

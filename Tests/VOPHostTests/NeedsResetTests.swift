@@ -83,7 +83,7 @@ import Virtio
 
     @Test("two causes are two lines, whatever numbers the guest makes up")
     func causes() {
-        var limiter = EventLimiter(interval: .seconds(60))
+        var limiter = EventLimiter<HostEventKind>(interval: .seconds(60))
         let now = ContinuousClock.now
         let details = [
             "rule: status(written: 1)", "rule: status(written: 2)", "rule: doorbell(99)",

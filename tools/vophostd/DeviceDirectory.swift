@@ -1,5 +1,6 @@
 import ControlTree
 import HostDevices
+import Links
 import LinuxSystem
 import SystemPackage
 import VOPHost

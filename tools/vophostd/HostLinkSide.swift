@@ -67,7 +67,7 @@ final class HostLinkSide: LinkSide {
     func shutDown() { backend.shutDown { [weak self] in self?.isShutDown = true } }
 }
 
-extension HostEvent.Kind {
+extension HostEventKind {
     /// What an operator wants to see among ordinary news.
     var isFault: Bool {
         switch self {

@@ -21,15 +21,18 @@ static int set_effective(int all) {
     return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
+// Neither call reports failure: asking for an impossible identity tells the one in force.
+uint32_t clinux_file_access_user(void) { return (uint32_t)syscall(SYS_setfsuid, -1); }
+uint32_t clinux_file_access_group(void) { return (uint32_t)syscall(SYS_setfsgid, -1); }
+
 int clinux_assume_identity(uint32_t user, uint32_t group, const uint32_t *groups, size_t count) {
     int error = set_effective(1);
     if (error < 0) return error;
     if (syscall(SYS_setgroups, count, groups) < 0) return -errno;
-    // Neither call reports failure: asking for an impossible identity tells the one in force.
     syscall(SYS_setfsgid, group);
-    if ((uint32_t)syscall(SYS_setfsgid, -1) != group) return -EPERM;
+    if (clinux_file_access_group() != group) return -EPERM;
     syscall(SYS_setfsuid, user);
-    if ((uint32_t)syscall(SYS_setfsuid, -1) != user) return -EPERM;
+    if (clinux_file_access_user() != user) return -EPERM;
     // setfsuid takes the file capabilities away; CAP_SYS_ADMIN, CAP_SETFCAP and CAP_SYS_RESOURCE it leaves.
     return user == 0 ? 0 : set_effective(0);
 }

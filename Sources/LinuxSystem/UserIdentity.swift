@@ -20,6 +20,29 @@ public struct UserIdentity: Hashable, Sendable {
         return UserIdentity(user: clinux_effective_user(), group: clinux_effective_group(), groups: groups)
     }
 
+    /// Whom the calling thread reaches files as.
+    public static func ofThread() throws(Errno) -> UserIdentity {
+        let groups = try unsafe groupList { unsafe clinux_own_groups($0, Int(CLINUX_GROUPS_MAX)) }
+        return UserIdentity(
+            user: clinux_file_access_user(), group: clinux_file_access_group(), groups: groups)
+    }
+
+    /// Does `body` as this user in the calling thread, which is afterwards whom it was before.
+    ///
+    /// - Throws: what `body` throws; `EPERM` when the thread may not become that user.
+    public func acting<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        let before = try UserIdentity.ofThread()
+        guard before != self else { return try body() }
+        defer {
+            do throws(Errno) { try before.assume() } catch {
+                // It would go on with rights that are not for whom it serves.
+                fatalError("a thread cannot be user \(before.user) again: \(error)")
+            }
+        }
+        try assume()
+        return try body()
+    }
+
     /// Whether this process may act as other users. Root may, but not root of a user namespace that holds one user alone.
     public static var mayBecomeOthers: Bool { clinux_may_become_others() != 0 }
 

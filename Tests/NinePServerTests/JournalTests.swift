@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import NineP
 import SystemPackage
 import TestSupport
 import Testing
@@ -102,6 +103,23 @@ struct JournalTests {
         try journal.reserve(1000, isLast: true)
         try journal.apply([.delete(JournalTests.key(0))], reserved: 1000)
         #expect(journal.keys(ofKind: 7) == Array(1..<count))
+    }
+
+    @Test(
+        "it is written anew as whoever made it, whom the thread acts as that finds it full",
+        .enabled(if: getuid() == 0, "needs root"))
+    func fullUnderAnother() throws {
+        top.remove()
+        let killed = try KilledServer(.root)
+        try killed.client.attach(10, as: 4242)
+        // A fid is 100 bytes and more of the journal's least 128 KiB.
+        for fid in UInt32(11)..<2011 { try killed.client.walk(10, to: fid) }
+        try killed.kill()
+        _ = try killed.restart()
+        for fid in [UInt32(10), 11, 2010] { _ = try killed.client.attributes(fid) }
+        #expect(try killed.counts()["resumed_fids"] == 2002)
+        let journals = try DirectoryPath.names(at: killed.top.path + "/journal")
+        #expect(journals.allSatisfy { $0.hasSuffix(".journal") })
     }
 
     private func bytes() throws -> [UInt8] {

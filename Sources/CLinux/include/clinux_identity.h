@@ -15,6 +15,9 @@ int clinux_assume_identity(uint32_t user, uint32_t group, const uint32_t *groups
 void clinux_clear_creation_mask(void);
 
 uint32_t clinux_effective_user(void);
+/// Whom the calling thread reaches files as (its file system user and group).
+uint32_t clinux_file_access_user(void);
+uint32_t clinux_file_access_group(void);
 /// Whether the calling thread may become other users: it is root, and no user namespace denies it setgroups.
 int clinux_may_become_others(void);
 uint32_t clinux_effective_group(void);

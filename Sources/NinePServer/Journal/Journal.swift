@@ -45,6 +45,8 @@ final class Journal: Sendable {
     }
 
     let path: String
+    /// Whoever made it writes it anew, whom the thread that finds it full acts as.
+    private let owner: UserIdentity
     private let maximumByteCount: Int
     private let state: Mutex<State>
 
@@ -53,6 +55,7 @@ final class Journal: Sendable {
     /// - Throws: `EWOULDBLOCK` when another process has it, `ENOSPC` when there is no room for it.
     init(at path: String, maximumByteCount: Int = 256 << 20) throws(Errno) {
         (self.path, self.maximumByteCount) = (path, maximumByteCount)
+        owner = try UserIdentity.ofThread()
         var old: State?
         do throws(Errno) {
             var state = State(file: try RecordFile(opening: path))
@@ -108,7 +111,10 @@ final class Journal: Sendable {
     }
 
     /// Takes the file away: the next one begins empty.
-    func remove() { RecordFile.remove(at: path) }
+    func remove() {
+        // One that cannot become its owner has no rights to spare: what stays behind is found by the next process.
+        do throws(Errno) { try owner.acting { RecordFile.remove(at: path) } } catch {}
+    }
 
     private func makeRoom(for byteCount: Int, _ state: inout State) throws(Errno) {
         let needed = byteCount + state.reserved + Journal.spareByteCount
@@ -116,7 +122,9 @@ final class Journal: Sendable {
         let target = Journal.byteCount(for: state.valueByteCount + needed, state.places.count)
         guard target <= maximumByteCount else { throw .noSpace }
         let reserved = state.reserved
-        state = try Journal.rewritten(state, at: path, byteCount: target)
+        state = try owner.acting { () throws(Errno) in
+            try Journal.rewritten(state, at: path, byteCount: target)
+        }
         state.reserved = reserved
     }
 

@@ -1,6 +1,7 @@
 import LinuxSystem
 import Logging
 import Synchronization
+import SystemPackage
 
 /// Looks out for the requests of one source, and serves them in the thread that took them in: no other has to be woken
 /// for what takes microseconds. A request may also take seconds, so a second thread stands by:
@@ -37,11 +38,18 @@ public final class Lookout<Source: RequestSource>: Sendable {
 
     /// Serves until the source ends; the calling thread is one of the two.
     ///
-    /// - Throws: what the source failed with. Without a second thread all is served by the pool.
+    /// - Throws: what the source failed with. Without a second thread, which is logged, all is served by the pool.
     public func run() throws(Source.Failure) {
-        let second = try? Thread("9p-relief") { [self] in
-            let worker = pool.makeWorker()
-            while takeOver(worker) { hold(worker) }
+        var second: Thread?
+        do throws(Errno) {
+            second = try Thread("9p-relief") { [self] in
+                let worker = pool.makeWorker()
+                while takeOver(worker) { hold(worker) }
+            }
+        } catch {
+            logger.warning(
+                "requests are served by the workers alone, which is slower: no further thread can be made",
+                metadata: ["error": "\(error)"])
         }
         let worker = pool.makeWorker()
         hold(worker)

@@ -10,8 +10,8 @@ struct Reconnection {
         case resumed
         /// The server had forgotten the session.
         case renewed
-        /// Not now: nobody listens, or somebody else is served.
-        case later
+        /// Not now: nobody listens, or somebody else is served; or this process cannot, and why.
+        case later(Errno?)
         /// Never: why.
         case hopeless(String)
     }
@@ -43,7 +43,10 @@ struct Reconnection {
 
     private func outcome(of error: SessionError) -> Outcome {
         switch error {
-        case .refused(.resourceBusy), .timedOut, .interrupted, .renewed, .ended: .later
+        case .refused(.resourceBusy), .timedOut, .interrupted, .renewed: .later(nil)
+        case .ended(.system(.noSuchFileOrDirectory)), .ended(.system(.connectionRefused)): .later(nil)
+        case .ended(.system(let errno)): .later(errno)
+        case .ended: .later(nil)
         case .refused(.messageTooLong): .hopeless("the server takes smaller messages than before")
         case .refused(let errno): .hopeless("the server refused the session: \(errno)")
         }

@@ -105,6 +105,7 @@ final class RunningMount {
         let deadline = started + settings.reconnectLimit
         say("the server hung up; waiting up to \(settings.reconnectLimit) for it to come back")
         var pause = Duration.milliseconds(5)
+        var obstacle: Errno?
         while true {
             let outcome = reconnection.attempt(
                 within: max(.milliseconds(100), min(.seconds(2), deadline - .now)))
@@ -114,8 +115,12 @@ final class RunningMount {
                 try watchConnection(poller)
                 return nil
             case .hopeless(let reason): return giveUp(.gone(reason))
-            case .later where deadline <= .now: return giveUp(.gone("it did not come back in time"))
-            case .later: break
+            case .later(let errno) where deadline <= .now:
+                let reason = errno.map { " (\($0))" } ?? ""
+                return giveUp(.gone("it did not come back in time\(reason)"))
+            case .later(let errno):
+                if let errno, errno != obstacle { say("it cannot be reached: \(errno); trying on") }
+                obstacle = errno ?? obstacle
             }
             for event in try poller.wait(for: min(pause, max(.zero, deadline - .now))) {
                 switch Token(rawValue: event.token) {

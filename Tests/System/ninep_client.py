@@ -67,15 +67,15 @@ class Client:
     def create(self, fid, name, flags=2):
         self.call("lcreate", struct.pack("<I", fid) + text(name) + struct.pack("<III", flags, 0o644, 0))
 
-    def read(self, fid, count=4096):
-        reply = self.call("read", struct.pack("<IQI", fid, 0, count))
+    def read(self, fid, count=4096, offset=0):
+        reply = self.call("read", struct.pack("<IQI", fid, offset, count))
         return reply[4:]
 
-    def entries(self, fid):
+    def entries(self, fid, count=8192):
         """The names in an open directory."""
         names, offset = set(), 0
         while True:
-            reply = self.call("readdir", struct.pack("<IQI", fid, offset, 8192))
+            reply = self.call("readdir", struct.pack("<IQI", fid, offset, count))
             data, place = reply[4:], 0
             if not data:
                 return names

@@ -1,5 +1,6 @@
 """compare_assertions.py BELOW MOUNT: two folders of TAP output, one file a test; what differs between them, assertion by
-assertion. Files of a single assertion are mostly "not applicable here" and are counted apart."""
+assertion. Files of a single assertion are mostly "not applicable here" and are counted apart. One that the suite itself
+says cannot hold on this system (TODO) counts as held, as it does in Perl's prove."""
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ def assertions(path):
             if match := re.match(r"1\.\.(\d+)", line):
                 plan = int(match[1])
             elif match := re.match(r"(not )?ok (\d+)(.*)", line):
-                found[int(match[2])] = (match[1] is None, match[3].strip())
+                found[int(match[2])] = (match[1] is None or "# TODO" in match[3], match[3].strip())
             elif line.startswith("Bail out!"):
                 found[0] = (False, line.strip())
     return plan, found

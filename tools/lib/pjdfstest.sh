@@ -39,6 +39,6 @@ suite_files() { # SUITE [DIRECTORY|DIRECTORY/FILE…]: each file as chmod/00
 run_file() { # SUITE FILE PLACE RESULTS: its output to RESULTS/chmod-00
     local suite=$1 file=$2 place=$3 results=$4
     mkdir -p "$place/$file"
-    (cd "$place/$file" && PATH=$suite:$PATH timeout 900 busybox sh "$suite/tests/$file.t" </dev/null) \
+    (cd "$place/$file" && PATH=$suite:$PATH timeout 3600 busybox sh "$suite/tests/$file.t" </dev/null) \
         >"$results/${file//\//-}" 2>"$results/${file//\//-}.errors" || echo "Bail out! status $?" >>"$results/${file//\//-}"
 }

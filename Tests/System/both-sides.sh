@@ -3,7 +3,7 @@
 mount_v9fs() { # SOCKET [OPTIONS]
     mount -t 9p -o "trans=unix,version=9p2000.L,aname=/,uname=root,access=client,msize=1048576,${2:-cache=none}" "$1" "$mount" ||
         fail "v9fs refused the socket"
-    grep " $mount 9p " /proc/mounts | cut -c 1-160
+    echo "kernel: $(grep " $mount 9p " /proc/mounts | cut -d ' ' -f 3-4)"
 }
 
 # Writes on either side and compares. $export and $mount must both be in sight.

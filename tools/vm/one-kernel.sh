@@ -4,13 +4,13 @@ source /checkout/Tests/System/both-sides.sh
 start_daemons
 start_link
 start_export
-echo "VM: $(mount_v9fs "$work/sockets/share.sock")"
+mount_v9fs "$work/sockets/share.sock"
 use_both_sides
 echo "VM: v9fs read and wrote through the page; both sides are alike"
-random-operations "$mount/random" "$RANDOM" 400
+said=$(random-operations "$mount/random" "$RANDOM" 400)
+echo "VM: $said"
 umount "$mount"
 rm -rf "${export:?}"/*
 start_mount
 use_both_sides
 echo "VM: 9p-mount read and wrote through the page; both sides are alike"
-mount_modes

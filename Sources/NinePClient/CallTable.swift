@@ -82,10 +82,11 @@ struct CallTable {
     /// - Returns: the call that is finished by it, `nil` when none is.
     /// - Throws: what rule the server broke.
     mutating func deliver(_ reply: Reply, to tag: Tag) throws(ProtocolViolation) -> PendingCall? {
-        guard Int(tag.rawValue) < calls.count, let expectation = calls[Int(tag.rawValue)].expectation else {
+        let place = PendingCall.place(of: tag)
+        guard place < calls.count, calls[place].tag == tag, let expectation = calls[place].expectation else {
             throw ProtocolViolation("a reply with \(tag), which nothing waits for")
         }
-        let call = calls[Int(tag.rawValue)]
+        let call = calls[place]
         guard !call.isOwned || call.sentOver == connection.number else {
             throw ProtocolViolation("a reply with \(tag), which was not sent again over this connection")
         }

@@ -29,15 +29,18 @@ struct Expectation {
     }
 }
 
-/// One tag: free, or a call under way with it. Kept and used again, so that a call allocates nothing of its own.
+/// One place in the table, with two tags that take turns: free, or a call under way with one of them. Kept and used again, so
+/// that a call allocates nothing of its own.
 ///
 /// All but `frame` is guarded by the session's lock; `frame` belongs to the thread that makes the call.
 final class PendingCall: @unchecked Sendable {
-    let tag: Tag
+    /// Another than the last call's here: a server may still have that one's reply, which arrived, and whose going out nobody
+    /// lived to note. It would take the next request under that tag for the same one, sent again.
+    private(set) var tag: Tag
     let parker = Parker()
     var frame: [UInt8] = []
 
-    /// Counts the calls this tag was used for, so that a late interruption does not hit the next one.
+    /// Counts the calls this was used for, so that a late interruption does not hit the next one.
     var serial: UInt64 = 0
     /// What is awaited; `nil` once answered, and while free.
     var expectation: Expectation?
@@ -60,7 +63,12 @@ final class PendingCall: @unchecked Sendable {
 
     init(tag: Tag) { self.tag = tag }
 
+    /// Where a call's tag has its place.
+    static func place(of tag: Tag) -> Int { Int(tag.rawValue & ~alternation) }
+    private static let alternation: UInt16 = 1 << 15
+
     func begin(_ expectation: Expectation, isOwned: Bool) {
+        if serial > 0 { tag = Tag(rawValue: tag.rawValue ^ PendingCall.alternation) }
         serial &+= 1
         self.expectation = expectation
         (outcome, surrender, flushes, flush) = (nil, nil, nil, nil)

@@ -114,6 +114,48 @@ import Testing
         try client.waitUntilHungUp()
     }
 
+    @Test(
+        "another frame under the tag of a reply that is kept: its client has that reply, and asks something new",
+        arguments: [
+            Request.read(fid: Fid(rawValue: 1), offset: 6, count: 10),
+            .read(fid: Fid(rawValue: 1), offset: 6, count: 11),
+            .clunk(fid: Fid(rawValue: 1)),
+        ])
+    func next(request: Request) throws {
+        try leave(after: [read(5)])
+        try settle()
+        for request in bench.taken { bench.answer(request, NinePBench.reply(to: request)) }
+        try settle()
+        let client = try comeBack()
+        try client.send(request, tag: 1)
+        let (tag, reply) = try client.reply()
+        #expect(tag.rawValue == 1 && reply.answers == request.type)
+        if case .read(_, let offset, let count) = request {
+            #expect(reply == .read(data: NinePBench.pattern(offset, Int(count))[...]))
+        }
+    }
+
+    @Test("such a frame that differs late is a new one when it comes again")
+    func nextPayload() throws {
+        let data = NinePBench.pattern(0, 30_000)
+        var other = data
+        other[29_999] ^= 1
+        try leave(after: [.write(fid: Fid(rawValue: 1), offset: 0, data: other[...])])
+        try settle()
+        for request in bench.taken { bench.answer(request, NinePBench.reply(to: request)) }
+        try settle()
+        let frame = Request.write(fid: Fid(rawValue: 1), offset: 0, data: data[...]).encoded(
+            tag: NineP.Tag(rawValue: 1))
+        let client = try comeBack()
+        try client.send(frame, serving: false)
+        try client.waitUntilHungUp()
+        let again = try comeBack()
+        try again.send(frame, serving: false)
+        try bench.run(serving: false) { bench.taken.count == 1 }
+        bench.answer(bench.taken[0], NinePBench.reply(to: bench.taken[0]))
+        #expect(try again.reply(serving: false).reply == .write(count: 30_000))
+    }
+
     @Test("a payload that differs in its last byte is another frame")
     func anotherPayload() throws {
         var data = NinePBench.pattern(0, 30_000)

@@ -24,6 +24,22 @@ import Testing
         #expect(!(calls + flushes).contains { $0.tag == .none })
     }
 
+    @Test("a tag is not used by the next call, whose reply an earlier one's may be taken for")
+    func alternating() throws {
+        var table = try table()
+        var tags: [NineP.Tag] = []
+        for _ in 0..<4 {
+            let call = try table.begin(Expectation(.clunk))
+            _ = try table.route(for: call)
+            tags.append(call.tag)
+            let late = NineP.Tag(rawValue: call.tag.rawValue ^ 1 << 15)
+            #expect(throws: ProtocolViolation.self) { try table.deliver(.clunk, to: late) }
+            #expect(try table.deliver(.clunk, to: call.tag) === call)
+            _ = table.takeOutcome(of: call)
+        }
+        #expect(tags[0] != tags[1] && tags[0] == tags[2] && tags[1] == tags[3])
+    }
+
     @Test("once the session has ended nothing begins any more, no flush either")
     func ended() throws {
         var table = try table()

@@ -77,7 +77,8 @@ extension NinePDriver {
         }
         guard decide(client, outline) else { return false }
         if client.standing == .resuming {
-            if let original = original(of: outline) {
+            let staged = client.staged[client.start..<client.end]
+            if let original = original(of: outline, beginning: staged) {
                 client.joining = original
                 return join(client)
             }

@@ -100,13 +100,26 @@ extension NinePDriver {
     // MARK: Frames that come again
 
     /// What a frame of a client that resumes may be the same as.
-    func original(of outline: RequestOutline) -> JoiningRequest? {
+    ///
+    /// A kept reply whose tag is used for something else has arrived: whoever was to note that was killed.
+    ///
+    /// - Parameter staged: how the frame begins.
+    func original(of outline: RequestOutline, beginning staged: ArraySlice<UInt8>) -> JoiningRequest? {
         let tag = outline.header.tag
         if let (token, record) = requests.unclaimed(tag) {
             return JoiningRequest(.inFlight(token: token), record, outline)
         }
-        guard let reply = kept?.replies.first(where: { $0.record.tag == tag }) else { return nil }
-        return JoiningRequest(.answered, reply.record, outline)
+        while let reply = kept?.replies.first(where: { $0.record.tag == tag }) {
+            let joining = JoiningRequest(.answered, reply.record, outline)
+            if joining.isSame, zip(staged, reply.record.prefix).allSatisfy(==) { return joining }
+            dropReply(to: reply.record)
+        }
+        return nil
+    }
+
+    private func dropReply(to record: RequestRecord) {
+        kept?.replies.removeAll { $0.record.sequence == record.sequence }
+        giveBack(record)
     }
 
     /// Compares what has come of a frame.
@@ -121,8 +134,10 @@ extension NinePDriver {
         client.joining = joining
         guard joining.missing == 0 else { return true }
         client.joining = nil
-        // Another request under a tag in use: two replies would be one.
+        // Another request under a tag in use: two replies would be one. Under that of a kept reply, see `original`, it is a new
+        // one when it comes again.
         guard joining.isSame else {
+            if case .answered = joining.original { dropReply(to: joining.record) }
             clientLeft()
             return false
         }

@@ -48,6 +48,26 @@ private final class NothingServed: FUSEFilesystem {}
         #expect(lines.count >= 2 && lines.last?.contains("hung up") == true, "\(mount.output)")
     }
 
+    @Test(
+        "a server that hangs up again whenever it is reached is given up like one that is away, and is told of once"
+    )
+    func fickleServer() throws {
+        let directory = try ServedDirectory(.own)
+        let script = FilePath(#filePath).removingLastComponent().appending("checks/fickle_server.py").string
+        let path = directory.base + "/fickle"
+        let fickle = try Program(
+            "/usr/bin/python3", ["-B", script, path, directory.socket], in: directory.base)
+        try eventually("the fickle server; it printed: \(fickle.output)") { fickle.output.contains("ready") }
+        let mount = try directory.start(["--reconnect", "3"], socket: path)
+        try eventually("the mount; it printed: \(mount.output)") { mount.output.contains("mounted ") }
+        let asking = try Program("/bin/df", [directory.mountPoint], in: directory.base)
+        #expect(try mount.exitCode() == 1)
+        #expect(try asking.exitCode() != 0)
+        let lines = mount.output.split(separator: "\n")
+        #expect(lines.count { $0.contains("waiting up to") } == 1, "\(mount.output)")
+        #expect(lines.count <= 5 && mount.output.contains("whenever it is reached"), "\(mount.output)")
+    }
+
     @Test("a signal ends a mount in use")
     func busy() throws {
         let directory = try ServedDirectory(.own)

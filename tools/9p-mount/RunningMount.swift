@@ -33,6 +33,21 @@ final class RunningMount {
     private let reconnection: Reconnection
     private let fuse: FUSESession
     private let workers: Workers
+    private var outage = Outage()
+
+    /// A time without a server, or with one that hangs up as soon as it is reached.
+    private struct Outage {
+        /// A connection that lasts for less is part of it.
+        static let shortConnection = Duration.seconds(1)
+
+        var since = ContinuousClock.now
+        var pause = Duration.milliseconds(5)
+        var lastReached: ContinuousClock.Instant?
+        /// How it was told that it is over; later ends of the same outage are the same news.
+        var isRenewalTold = false
+
+        var goesOn: Bool { lastReached.map { .now - $0 < Outage.shortConnection } ?? false }
+    }
 
     /// Mounts what was met; the mount is usable when this returns.
     init(_ met: ServerMeeting.Met, _ settings: MountSettings, signals: SignalDescriptor) throws(MountFailure)
@@ -101,19 +116,24 @@ final class RunningMount {
     ///
     /// - Returns: how the mount ends; `nil` when it goes on.
     private func goOn(_ poller: borrowing Poller) throws(Errno) -> Ending? {
-        let started = ContinuousClock.now
-        let deadline = started + settings.reconnectLimit
-        say("the server hung up; waiting up to \(settings.reconnectLimit) for it to come back")
-        var pause = Duration.milliseconds(5)
+        let isAgain = outage.goesOn
+        if !isAgain {
+            outage = Outage()
+            say("the server hung up; waiting up to \(settings.reconnectLimit) for it to come back")
+        }
+        let deadline = outage.since + settings.reconnectLimit
+        if isAgain {
+            guard deadline > .now else { return giveUp(.gone("it does so again whenever it is reached")) }
+            if let ending = try pause(poller, until: deadline) { return ending }
+        }
         var obstacle: Errno?
         while true {
             let outcome = reconnection.attempt(
                 within: max(.milliseconds(100), min(.seconds(2), deadline - .now)))
             switch outcome {
-            case .resumed, .renewed:
-                tell(outcome, after: .now - started)
-                try watchConnection(poller)
-                return nil
+            case .resumed where isAgain: break
+            case .renewed where outage.isRenewalTold: break
+            case .resumed, .renewed: tell(outcome, after: .now - outage.since)
             case .hopeless(let reason): return giveUp(.gone(reason))
             case .later(let errno) where deadline <= .now:
                 let reason = errno.map { " (\($0))" } ?? ""
@@ -122,16 +142,30 @@ final class RunningMount {
                 if let errno, errno != obstacle { say("it cannot be reached: \(errno); trying on") }
                 obstacle = errno ?? obstacle
             }
-            for event in try poller.wait(for: min(pause, max(.zero, deadline - .now))) {
-                switch Token(rawValue: event.token) {
-                case .signals where signals.take() != nil: return .signal
-                case .session: return .sessionEnded
-                case .workers: return workersEnding
-                default: continue
-                }
+            if case .later = outcome {
+                if let ending = try pause(poller, until: deadline) { return ending }
+                continue
             }
-            pause = min(pause * 2, .milliseconds(500))
+            outage.lastReached = .now
+            try watchConnection(poller)
+            return nil
         }
+    }
+
+    /// Before the next try; longer each time.
+    private func pause(
+        _ poller: borrowing Poller, until deadline: ContinuousClock.Instant
+    ) throws(Errno) -> Ending? {
+        defer { outage.pause = min(outage.pause * 2, .milliseconds(500)) }
+        for event in try poller.wait(for: min(outage.pause, max(.zero, deadline - .now))) {
+            switch Token(rawValue: event.token) {
+            case .signals where signals.take() != nil: return .signal
+            case .session: return .sessionEnded
+            case .workers: return workersEnding
+            default: continue
+            }
+        }
+        return nil
     }
 
     private var workersEnding: Ending { workers.failure.map(Ending.unreadable) ?? .unmounted }
@@ -145,6 +179,7 @@ final class RunningMount {
     private func tell(_ outcome: Reconnection.Outcome, after time: Duration) {
         let time = "after \(time.components.seconds) s"
         guard case .renewed = outcome else { return say("resumed \(time)") }
+        outage.isRenewalTold = true
         say(
             "attached anew \(time): the server had forgotten the session. Files that were locked answer EIO; in all "
                 + "\(tree.inDoubt.load(ordering: .relaxed)) changes ended in doubt, with EIO, so far")

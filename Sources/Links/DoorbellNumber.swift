@@ -34,6 +34,13 @@ public struct DoorbellSet: Hashable, Sendable {
     @inlinable public init() {}
     @inlinable public var isEmpty: Bool { low | high == 0 }
 
+    /// Doorbells 0 to `count` − 1, of at most 128.
+    static func first(_ count: Int) -> DoorbellSet {
+        var set = DoorbellSet()
+        for index in 0..<count { if let number = DoorbellNumber(rawValue: index) { set.insert(number) } }
+        return set
+    }
+
     @inlinable
     public mutating func insert(_ number: DoorbellNumber) {
         if number.rawValue < 64 { low |= 1 << number.rawValue } else { high |= 1 << (number.rawValue &- 64) }

@@ -79,7 +79,7 @@ struct HostWelcome {
         self.meeting = meeting
         ownDoorbells = doorbells
         header = LinkHeader(headerMemory.window, seenBy: .host)
-        header.lay(out: message, guestDoorbellCount: guestDoorbellCount)
+        header.lay(out: LinkLayout(message, guestDoorbellCount: guestDoorbellCount))
     }
 
     /// In the order WELCOME brings them.

@@ -42,10 +42,9 @@ extension LinkHeader {
         return word != 0 && word != processor &+ 1
     }
 
-    private var own: Int {
+    private var own: Int { waitingOffset(of: side) }
+    private var other: Int { waitingOffset(of: side.peer) }
+    func waitingOffset(of side: Side) -> Int {
         Int(side == .host ? VOP_LINK_HOST_WAITING_OFFSET : VOP_LINK_GUEST_WAITING_OFFSET)
-    }
-    private var other: Int {
-        Int(side == .host ? VOP_LINK_GUEST_WAITING_OFFSET : VOP_LINK_HOST_WAITING_OFFSET)
     }
 }

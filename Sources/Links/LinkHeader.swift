@@ -18,19 +18,37 @@ struct LinkHeader {
     }
 
     /// The host's part.
-    func lay(out welcome: MeetingWelcome, guestDoorbellCount: Int) {
-        memory.store16(UInt16(VOP_LINK_VERSION), at: 4)
-        memory.store16(welcome.isResumed ? UInt16(VOP_MEETING_RESUMED) : 0, at: 6)
-        memory.store64(welcome.meetingID, at: 8)
-        memory.store64(welcome.devicePageAddress, at: 16)
-        memory.store16(UInt16(welcome.hostWindows.count), at: 32)
-        memory.store16(UInt16(welcome.guestWindows.count), at: 34)
-        memory.store16(UInt16(welcome.doorbellCount), at: 36)
-        memory.store16(UInt16(guestDoorbellCount), at: 38)
-        store(welcome.hostWindows, at: Int(VOP_LINK_HOST_WINDOWS_OFFSET))
-        store(welcome.guestWindows, at: Int(VOP_LINK_GUEST_WINDOWS_OFFSET))
-        // ORDER: release; pairs with the acquiring load in `check`.
+    func lay(out layout: LinkLayout) {
+        // Nobody takes a part of this for a part of what was there before.
+        memory.store32(0, at: 0)
+        // ORDER: release for what follows; pairs with the acquiring load of the magic in `layout()`.
+        fullFence()
+        memory.store32(UInt32(VOP_LINK_VERSION) | layout.flags << 16, at: 4)
+        memory.store64(layout.meetingID, at: 8)
+        memory.store64(layout.devicePageAddress, at: 16)
+        memory.store64(0, at: 24)
+        memory.store64(layout.counts, at: 32)
+        store(layout.hostWindows, at: Int(VOP_LINK_HOST_WINDOWS_OFFSET))
+        store(layout.guestWindows, at: Int(VOP_LINK_GUEST_WINDOWS_OFFSET))
+        // ORDER: release; pairs with the acquiring loads in `check` and `layout()`.
         memory.storeReleasing32(VOP_LINK_MAGIC, at: 0)
+    }
+
+    /// What the host laid out, copied once and not checked but for its form.
+    func layout() throws(MeetingRefusal) -> LinkLayout {
+        // ORDER: acquire; pairs with the releasing store in `lay(out:)`.
+        let magic = memory.loadAcquiring32(at: 0)
+        guard magic == VOP_LINK_MAGIC else { throw MeetingRefusal("no link header") }
+        let kind = memory.load32(at: 4)
+        guard kind & 0xFFFF == UInt32(VOP_LINK_VERSION) else {
+            throw MeetingRefusal(.version, "link header version \(kind & 0xFFFF); 1 is known here")
+        }
+        guard kind >> 16 == 0 else { throw MeetingRefusal("flags that were not asked for") }
+        let counts = memory.load64(at: 32)
+        return try LinkLayout(
+            meetingID: memory.load64(at: 8), devicePageAddress: memory.load64(at: 16), counts: counts,
+            hostWindows: ranges(at: Int(VOP_LINK_HOST_WINDOWS_OFFSET)),
+            guestWindows: ranges(at: Int(VOP_LINK_GUEST_WINDOWS_OFFSET)))
     }
 
     /// The guest's part: the header says what the welcome said.
@@ -43,15 +61,35 @@ struct LinkHeader {
     }
 
     /// Answers the peer's question whether we run, if it asked one since the last time.
-    func answerPing() {
-        let host = Int(VOP_LINK_HOST_LIVENESS_OFFSET)
-        let guest = Int(VOP_LINK_GUEST_LIVENESS_OFFSET)
-        let (mine, theirs) = side == .host ? (host, guest) : (guest, host)
-        let asked = memory.load64(at: theirs)
-        if memory.load64(at: mine + 8) != asked { memory.store64(asked, at: mine + 8) }
+    ///
+    /// - Parameter echoed: what was answered last, 0 at first. Our own line is not asked: others can write it.
+    func answerPing(_ echoed: inout UInt64) {
+        let asked = memory.load64(at: theirLiveness)
+        guard asked != echoed else { return }
+        echoed = asked
+        memory.store64(asked, at: ownLiveness + 8)
+    }
+
+    /// Asks the peer whether it runs. It finds that when it is rung.
+    func ask(_ ping: UInt64) { memory.store64(ping, at: ownLiveness) }
+
+    /// Which of our questions the peer answered last.
+    var peerEcho: UInt64 { memory.load64(at: theirLiveness + 8) }
+
+    private var ownLiveness: Int { Self.livenessOffset(of: side) }
+    private var theirLiveness: Int { Self.livenessOffset(of: side.peer) }
+    static func livenessOffset(of side: Side) -> Int {
+        Int(side == .host ? VOP_LINK_HOST_LIVENESS_OFFSET : VOP_LINK_GUEST_LIVENESS_OFFSET)
     }
 
     var hasVanished: Bool { memory.hasVanished }
+
+    private func ranges(at offset: Int) -> [MeetingRange] {
+        (0..<Int(VOP_MEETING_WINDOWS_MAX)).map {
+            MeetingRange(
+                base: memory.load64(at: offset + 16 * $0), byteCount: memory.load64(at: offset + 16 * $0 + 8))
+        }
+    }
 
     private func store(_ ranges: [MeetingRange], at offset: Int) {
         for (index, range) in ranges.enumerated() {

@@ -2,7 +2,8 @@ import LinuxSystem
 import SharedMemory
 import SystemPackage
 
-/// A sealed memory file, mapped, with the descriptor that a peer is given: one of our own, or the peer's as we hold it.
+/// A memory file, mapped, with the descriptor that a peer is given: one of our own, or the peer's as we hold it; sealed
+/// but for what a server that is not ours hands out.
 final class SealedWindow {
     let window: MemoryWindow
     let identity: FileIdentity
@@ -18,6 +19,13 @@ final class SealedWindow {
     /// - Throws: as `MemoryFile(untrusted:announced:)`.
     convenience init(untrusted received: consuming OwnedDescriptor, announced byteCount: Int) throws(Errno) {
         try self.init(try MemoryFile(untrusted: received, announced: byteCount))
+    }
+
+    /// What somebody gave us that may have no seals: its pages may vanish at any time.
+    ///
+    /// - Throws: as `MemoryFile(foreign:)`.
+    convenience init(foreign received: consuming OwnedDescriptor) throws(Errno) {
+        try self.init(try MemoryFile(foreign: received))
     }
 
     private init(_ file: consuming MemoryFile) throws(Errno) {

@@ -22,16 +22,15 @@ public final class SharedMemoryLink: Link {
     public private(set) var state = LinkState.down
     public let counters = LinkCounters()
 
-    private var waiting: LinkWait
-    var adaptive = AdaptiveWait()
-    var spared = SparedRings()
-    private var hasPolled = false
+    let waiting: DoorbellWait
     /// Found and not yet acted on.
     private var rung = DoorbellSet()
     private var hasMeetingNews = false
     private var hasPeerNews = false
     private var meeting: (any Meeting)?
     private var peer: MetPeer?
+    /// Which of the peer's questions whether we run was answered last.
+    private var echoed: UInt64 = 0
     /// What is allocated in a meeting that may be resumed, while there is no peer.
     private var kept: (windows: MetWindows, doorbells: DoorbellUse)?
     private var doorbells: DoorbellUse
@@ -45,7 +44,7 @@ public final class SharedMemoryLink: Link {
         self.settings = settings
         doorbells = DoorbellUse(count: settings.doorbellCount)
         do throws(Errno) {
-            waiting = LinkWait(try WatchedSet())
+            waiting = try DoorbellWait(counters)
         } catch { throw .system(error, during: "making an shm link") }
     }
 
@@ -60,7 +59,7 @@ public final class SharedMemoryLink: Link {
             case .host: try HostMeeting(settings, crossing: counters.crossing, earlier: earlier)
             case .guest: try GuestMeeting(settings, crossing: counters.crossing, earlier: earlier)
             }
-        try watch(meeting.pollDescriptor, Self.meetingToken)
+        try waiting.watch(meeting.pollDescriptor, token: Self.meetingToken)
         self.meeting = meeting
         state = .waiting
     }
@@ -105,58 +104,32 @@ public final class SharedMemoryLink: Link {
 
     public func watch(_ descriptor: CInt) throws(LinkError) { try waiting.watch(descriptor) }
     public func unwatch(_ descriptor: CInt) { waiting.unwatch(descriptor) }
-    public func isReady(_ descriptor: CInt) -> Bool { waiting.ready.contains(descriptor) }
+    public func isReady(_ descriptor: CInt) -> Bool { waiting.isReady(descriptor) }
 
     /// What both sides see of the meeting, while there is a peer.
     var header: LinkHeader? { peer?.header }
 
     public var ringNews: (() -> Bool?)? {
-        get { adaptive.ringNews }
-        set { adaptive.ringNews = newValue }
+        get { waiting.adaptive.ringNews }
+        set { waiting.adaptive.ringNews = newValue }
     }
 
     @discardableResult
     public func wait(for limit: Duration?) throws(LinkError) -> Int {
-        guard let header = peer?.header, limit != .zero else { return try look(for: limit) }
-        ringSpared()
-        var found = 0
-        switch try adaptive.poll(
-            header, counters.waits,
-            look: { () throws(LinkError) in
-                found = try look(for: .zero)
-                return found
-            })
-        {
-        case .others: return found
-        case .nothing where adaptive.mayFallAsleep(header): break
-        case .news, .nothing:
-            if found == 0 { found = try look(for: .zero) }
-            hasPolled = true
-            return found + 1
-        }
-        guard ringNews != nil || spared.deadline != nil else { return try look(for: limit) }
-        let start = ContinuousClock.now
-        let rescue = spared.deadline.map { max(.zero, $0 - start) }
-        found = try look(for: limit.map { min($0, rescue ?? $0) } ?? rescue)
-        adaptive.slept(for: .now - start, counters.waits)
-        ringSpared()
-        return found
+        try waiting.wait(for: limit, peer?.header, ring: { ring($0) }, found: { note($0) })
     }
 
-    private func look(for limit: Duration?) throws(LinkError) -> Int {
-        try waiting.wait(for: limit) { token in
-            switch token {
-            case Self.peerToken: hasPeerNews = true
-            case Self.meetingToken: hasMeetingNews = true
-            default: take(token)
-            }
+    private func note(_ token: UInt64) {
+        switch token {
+        case Self.peerToken: hasPeerNews = true
+        case Self.meetingToken: hasMeetingNews = true
+        default: take(token)
         }
     }
 
     public func service() throws(LinkError) -> LinkEvents {
-        if !waiting.hasLooked { _ = try look(for: .zero) }
-        waiting.served()
         var events = LinkEvents()
+        events.hasPolled = try waiting.serve(found: { note($0) })
         guard let meeting else { return events }
         if hasPeerNews, let hungUp = peer?.socket.hungUp() {
             meeting.peerLeft(letGo())
@@ -164,8 +137,7 @@ public final class SharedMemoryLink: Link {
         }
         hasPeerNews = false
         (events.doorbells, rung) = (rung, DoorbellSet())
-        (events.hasPolled, hasPolled) = (hasPolled, false)
-        peer?.header.answerPing()
+        peer?.header.answerPing(&echoed)
         if let loss = takeLoss() { return LinkEvents(peer: .gone(loss)) }
         // With a peer here, whoever else comes says so, and whoever is awaited has a deadline.
         guard peer == nil || hasMeetingNews || meeting.nextDeadline != nil else { return events }
@@ -205,16 +177,12 @@ public final class SharedMemoryLink: Link {
             doorbells = DoorbellUse(count: min(met.ownDoorbells.count, met.peerDoorbells.count))
         }
         kept = nil
-        peer = met
-        adaptive.met()
-        spared = SparedRings()
+        (peer, echoed) = (met, 0)
+        waiting.met()
         state = .up
         do throws(LinkError) {
-            try watch(met.socket.rawDescriptor, Self.peerToken)
-            // One event a ring, so that no call is needed to take it back. The count runs up to 2^64 unread.
-            for (index, doorbell) in met.ownDoorbells.enumerated() {
-                try watch(doorbell.rawDescriptor, UInt64(index), [.readable, .edgeTriggered])
-            }
+            try waiting.watch(met.socket.rawDescriptor, token: Self.peerToken)
+            try waiting.watch(doorbells: met.ownDoorbells)
         } catch {
             meeting?.peerLeft(letGo())
             throw error
@@ -244,14 +212,6 @@ public final class SharedMemoryLink: Link {
         (rung, hasPeerNews) = (DoorbellSet(), false)
         state = .waiting
         return settings.recordPath == nil ? nil : peer.meeting
-    }
-
-    private func watch(
-        _ descriptor: CInt, _ token: UInt64, _ events: PollEvents = [.readable, .peerClosed]
-    ) throws(LinkError) {
-        do throws(Errno) {
-            try waiting.watch(descriptor, events, token: token)
-        } catch { throw .system(error, during: "watching an shm link") }
     }
 
     // MARK: Memory
@@ -293,18 +253,8 @@ public final class SharedMemoryLink: Link {
     }
 
     public func notify(_ number: DoorbellNumber) {
-        guard let peer, peer.header.isPeerPolling else { return ring(number) }
-        spared.insert(number, now: .now)
-        counters.waits.count(.doorbellsSpared)
-    }
-
-    private func ringSpared() {
-        guard spared.deadline != nil else { return }
-        let due = spared.takeDue(now: .now)
-        guard !due.isEmpty else { return }
-        for index in 0..<doorbellCount {
-            if let number = DoorbellNumber(rawValue: index), due.contains(number) { ring(number) }
-        }
+        guard let peer else { return }
+        if waiting.mustRing(number, peer.header) { ring(number) }
     }
 
     private func take(_ token: UInt64) {

@@ -18,7 +18,7 @@ public protocol SharedMemoryPort: AnyObject {
     func open() throws(LinkError)
     func close()
 
-    /// Readable when `service()` has something to do. Vectors are not among it.
+    /// Readable when `service()` has something to do; the same for the port's life. Vectors are not among it.
     var pollDescriptor: CInt { get }
     /// When to call `service()` even if nothing is readable. Asked at every turn of a loop, so it allocates nothing.
     var nextDeadline: ContinuousClock.Instant? { get }
@@ -29,8 +29,14 @@ public protocol SharedMemoryPort: AnyObject {
 
     /// The memory and what goes with it, while attached.
     var attachment: SharedMemoryAttachment? { get }
+    /// Whether that peer maps the memory at present, `nil` where this port cannot know.
+    func isPresent(_ peer: PeerNumber) -> Bool?
     /// Rings a vector of a peer's. One that is not there, or has no such vector, is not an error here.
     func ring(_ vector: Int, of peer: PeerNumber)
+}
+
+extension SharedMemoryPort {
+    public func isPresent(_ peer: PeerNumber) -> Bool? { nil }
 }
 
 /// A memory that is mapped, and how the others reach us. It holds from `.attached` to `.lost`.

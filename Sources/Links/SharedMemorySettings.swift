@@ -35,13 +35,7 @@ public struct SharedMemorySettings: Sendable, Hashable {
     }
 
     func validate() throws(LinkError) {
-        // sun_path holds 108 bytes with its zero.
-        guard !socketPath.isEmpty, socketPath.utf8.count < 108 else {
-            throw .configuration("socket path of \(socketPath.utf8.count) bytes: 1 to 107 are allowed")
-        }
-        guard socketMode & ~0o777 == 0 else {
-            throw .configuration("socket mode 0\(String(socketMode, radix: 8)): 0 to 0777 is allowed")
-        }
+        try IvshmemSocketSettings.validate(socketPath: socketPath, mode: socketMode)
         if let fault = MeetingLimits.fault(windowByteCount: windowByteCount) { throw .configuration(fault) }
         if let fault = MeetingLimits.fault(doorbellCount: doorbellCount) { throw .configuration(fault) }
     }

@@ -8,6 +8,7 @@ public struct FuzzTarget: Sendable {
     /// Every target, in the order of the layers.
     public static let all = [
         pageWalk, deviceQueue, driverQueue, copyBatch, ninepRequest, ninepReply, controlAttribute, meeting,
+        memoryMeeting,
     ]
 
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -163,7 +163,7 @@ final class FakeServerModel: HostDeviceModel {
 }
 
 final class BothSides {
-    enum LinkKind: String, CaseIterable, Sendable { case loopback, sharedMemory }
+    enum LinkKind: String, CaseIterable, Sendable { case loopback, sharedMemory, ivshmem }
 
     let hostLink: any Link
     let guestLink: any Link
@@ -187,6 +187,13 @@ final class BothSides {
                 longestRetry: .milliseconds(10))
             hostLink = try SharedMemoryLink(.host, settings)
             guestLink = try SharedMemoryLink(.guest, settings)
+        case .ivshmem:
+            let socket = IvshmemSocketSettings(
+                socketPath: directory + "/link", byteCount: 4 << 20, vectorCount: 2,
+                firstRetry: .milliseconds(1), longestRetry: .milliseconds(10))
+            let settings = IvshmemSettings(firstRetry: .milliseconds(1), longestRetry: .milliseconds(10))
+            hostLink = try IvshmemLink(.host, over: IvshmemServer(socket), settings)
+            guestLink = try IvshmemLink(.guest, over: IvshmemMember(socket), settings)
         }
         host = HostBackend(link: hostLink)
         guest = try Self.guest(on: guestLink, directory)

@@ -108,7 +108,7 @@ import Virtio
         }
         let news = News()
         guest.ringNews = { news.has }
-        guest.adaptive.say(polling: true, in: try #require(guest.header))
+        guest.waiting.adaptive.say(polling: true, in: try #require(guest.header))
         #expect(try #require(host.header).isPeerPolling)
         news.has = true
         #expect(try guest.wait(for: nil) > 0, "does not sleep")
@@ -193,8 +193,8 @@ import Virtio
         let end = ContinuousClock.now + HangGuard.limit
         link.ringNews = { own.count.load(ordering: .acquiring) != seen }
         // Nobody comes to the rescue: a wake-up that is lost stays lost.
-        link.spared = SparedRings(limit: .seconds(3600))
-        link.adaptive.forceLimit = .microseconds(20)
+        link.waiting.spared = SparedRings(limit: .seconds(3600))
+        link.waiting.adaptive.forceLimit = .microseconds(20)
         defer { link.ringNews = nil }
         for round in 1...rounds {
             if !answersFirst { other.put(round, on: link, bell) }

@@ -152,10 +152,9 @@ import Virtio
         let file = OwnedDescriptor(owning: try TestDescriptor.window(4096))
         let window = unsafe MemoryWindow(try Mapping(of: file.rawValue, byteCount: 4096))
         LinkHeader(window, seenBy: .host).lay(
-            out: MeetingWelcome(
-                meetingID: meetingID, hostWindows: [], guestWindows: [], doorbellCount: 2,
-                devicePageAddress: 4096),
-            guestDoorbellCount: 2)
+            out: LinkLayout(
+                meetingID: meetingID, devicePageAddress: 4096, hostWindows: [], guestWindows: [],
+                hostDoorbellCount: 2, guestDoorbellCount: 2))
         if let version { window.store16(version, at: 4) }
         return file.release()
     }
@@ -192,7 +191,8 @@ import Virtio
             doorbellCount: 2, devicePageAddress: bases.host)
         let headerFile = OwnedDescriptor(owning: try TestDescriptor.window(4096))
         let window = unsafe MemoryWindow(try Mapping(of: headerFile.rawValue, byteCount: 4096))
-        LinkHeader(window, seenBy: .host).lay(out: message, guestDoorbellCount: hello.doorbellCount)
+        LinkHeader(window, seenBy: .host).lay(
+            out: LinkLayout(message, guestDoorbellCount: hello.doorbellCount))
         let offer = Offer(
             window: try TestDescriptor.window(1 << 20), header: headerFile.release(),
             doorbells: try TestDescriptor.doorbells(2))

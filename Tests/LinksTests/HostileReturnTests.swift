@@ -126,7 +126,7 @@ import Virtio
                 devicePageAddress: record.devicePageAddress)
             let header = OwnedDescriptor(owning: try TestDescriptor.window(4096))
             LinkHeader(unsafe MemoryWindow(try Mapping(of: header.rawValue, byteCount: 4096)), seenBy: .host)
-                .lay(out: message, guestDoorbellCount: 16)
+                .lay(out: LinkLayout(message, guestDoorbellCount: 16))
             let doorbells = try TestDescriptor.doorbells(16)
             defer { TestDescriptor.close(doorbells) }
             var bytes = message.encoded()

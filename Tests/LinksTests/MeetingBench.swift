@@ -28,6 +28,29 @@ final class MeetingPlace {
             longestRetry: .milliseconds(10), recordPath: recordPath)
     }
 
+    func ivshmemSettings(byteCount: Int = 1 << 20, vectors: Int = 4) -> IvshmemSocketSettings {
+        IvshmemSocketSettings(
+            socketPath: path, byteCount: byteCount, vectorCount: vectors, answerLimit: .seconds(20),
+            firstRetry: .milliseconds(1), longestRetry: .milliseconds(10))
+    }
+
+    /// A link in one memory that the host serves.
+    ///
+    /// - Parameter knows: its port tells of peers, as a socket does; a function on a bus does not.
+    func ivshmem(
+        _ side: Side, serves: Bool? = nil, _ settings: IvshmemSocketSettings? = nil, knows: Bool = true,
+        answerLimit: Duration = .seconds(20)
+    ) throws -> IvshmemLink {
+        let settings = settings ?? ivshmemSettings()
+        let port: any SharedMemoryPort =
+            serves ?? (side == .host) ? try IvshmemServer(settings) : try IvshmemMember(settings)
+        return try IvshmemLink(
+            side, over: knows ? port : UnknowingPort(port),
+            IvshmemSettings(
+                firstRetry: .milliseconds(1), longestRetry: .milliseconds(10), quietLimit: .milliseconds(20),
+                answerLimit: answerLimit))
+    }
+
     func link(_ side: Side, limit: Duration = .seconds(20)) throws -> SharedMemoryLink {
         try SharedMemoryLink(side, settings(limit: limit))
     }
@@ -35,12 +58,12 @@ final class MeetingPlace {
 
 /// Serves links until something is so. What happened on each is kept.
 final class MeetingBench {
-    let links: [SharedMemoryLink]
+    let links: [any Link]
     private(set) var changes: [[LinkEvents.PeerChange]]
     private(set) var notes: [[String]]
     private(set) var rung: [DoorbellSet]
 
-    init(_ links: SharedMemoryLink...) {
+    init(_ links: any Link...) {
         self.links = links
         changes = links.map { _ in [] }
         notes = links.map { _ in [] }
@@ -72,6 +95,46 @@ final class MeetingBench {
     }
 
     func runUntilUp() throws { try run { links.allSatisfy { $0.state == .up } } }
+}
+
+/// A port that tells of nobody's coming and going, as a function on a bus does.
+final class UnknowingPort: SharedMemoryPort {
+    private let port: any SharedMemoryPort
+
+    init(_ port: any SharedMemoryPort) { self.port = port }
+
+    var place: String { port.place }
+    var pollDescriptor: CInt { port.pollDescriptor }
+    var nextDeadline: ContinuousClock.Instant? { port.nextDeadline }
+    var attachment: SharedMemoryAttachment? { port.attachment }
+    func open() throws(LinkError) { try port.open() }
+    func close() { port.close() }
+    func ring(_ vector: Int, of peer: PeerNumber) { port.ring(vector, of: peer) }
+    func service() throws(LinkError) -> SharedMemoryPortEvents {
+        var events = try port.service()
+        (events.joined, events.left) = ([], [])
+        return events
+    }
+}
+
+/// A port whose side nobody can ring, as a function without interrupts.
+final class DeafPort: SharedMemoryPort {
+    private let port: any SharedMemoryPort
+
+    init(_ port: any SharedMemoryPort) { self.port = port }
+
+    var place: String { port.place }
+    var pollDescriptor: CInt { port.pollDescriptor }
+    var nextDeadline: ContinuousClock.Instant? { port.nextDeadline }
+    var attachment: SharedMemoryAttachment? {
+        port.attachment.map {
+            SharedMemoryAttachment(memory: $0.memory, ownNumber: $0.ownNumber, vectors: [])
+        }
+    }
+    func open() throws(LinkError) { try port.open() }
+    func close() { port.close() }
+    func ring(_ vector: Int, of peer: PeerNumber) { port.ring(vector, of: peer) }
+    func service() throws(LinkError) -> SharedMemoryPortEvents { try port.service() }
 }
 
 /// A peer made by hand: says what a test tells it to.

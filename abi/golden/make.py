@@ -265,6 +265,25 @@ golden(
 The header of that meeting, a while later: the host has asked 3 times and answered 1, the guest the reverse; the host polls on
 CPU 0, the guest sleeps on CPU 1.
 """)
+PLACE, MEMORY = 7 << 36, 0x1000000
+
+
+def presence(number, answered, peer, vectors):
+    return struct.pack("<QQ4sIII", number, answered, b"VOPL", 1, peer, vectors).ljust(64, b"\0")
+
+
+golden(
+    "link-memory",
+    (struct.pack("<4sHHQQQHHHH", b"VOPL", 1, 0, 0x1122334455667788, PLACE + 4096, 0, 1, 1, 8, 4).ljust(64, b"\0")
+     + ranges((PLACE + 4096, MEMORY // 4 - 4096)) + ranges((PLACE + MEMORY // 4, MEMORY // 4 * 3)) + bytes(64)
+     + struct.pack("<QQ", 0, 1).ljust(64, b"\0") + struct.pack("<QQ", 1, 0).ljust(64, b"\0")
+     + struct.pack("<II", 0, 0).ljust(64, b"\0") + struct.pack("<II", 0, 0).ljust(64, b"\0")
+     + presence(0x1122334455667788, 0x99AABBCCDDEEFF00, 0, 8)
+     + presence(0x99AABBCCDDEEFF00, 0x1122334455667788, 3, 4)).ljust(4096, b"\0"),
+    """
+The first page of an ivshmem memory of 16 MiB in which two have met: the host is peer 0 with 8 vectors, the guest peer 3 with
+4; the guest has asked once whether the host is there, and the host has answered.
+""")
 
 
 def main():

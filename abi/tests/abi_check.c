@@ -261,6 +261,14 @@ static void check_meeting(void) {
     EXPECT("link-header.bin", link.host_liveness.ping == 3 && link.guest_liveness.echo == 3);
     EXPECT("link-header.bin", link.host_waiting.state == VOP_WAITING_POLLING && link.host_waiting.cpu == 1);
     EXPECT("link-header.bin", link.guest_waiting.state == VOP_WAITING_ASLEEP && link.guest_waiting.cpu == 2);
+    EXPECT("link-header.bin", link.host_presence.number == 0 && link.guest_presence.number == 0);
+
+    EXPECT("link-memory.bin", take("link-memory.bin", &link, sizeof link) == sizeof link);
+    const struct vop_link_presence *host = &link.host_presence, *guest = &link.guest_presence;
+    EXPECT("link-memory.bin", host->magic == VOP_LINK_MAGIC && guest->version == VOP_LINK_VERSION);
+    EXPECT("link-memory.bin", host->number == link.meeting_id && host->answered == guest->number);
+    EXPECT("link-memory.bin", guest->answered == host->number && guest->peer == 3 && guest->vector_count == 4);
+    EXPECT("link-memory.bin", link.host_windows[0].base >> VOP_LINK_PLACE_SHIFT == 7);
 }
 
 int main(int argc, char **argv) {

@@ -25,7 +25,7 @@ VOP_OFFSET(struct vop_range, byte_count, 8);
 // ---- The link header ------------------------------------------------------------------------------------------------
 //
 // One page of its own: a memfd on `shm`, offset 0 of the shared memory on `ivshmem`. The host writes bytes 0…255 before
-// the guest is told of it, and not again in that meeting; after that each side writes only its own two lines.
+// the guest is told of it, and not again in that meeting; after that each side writes only its own lines.
 //
 //   0   magic, version, flags, meeting, pages, counts
 //   64  host windows                                  4 ranges
@@ -33,7 +33,8 @@ VOP_OFFSET(struct vop_range, byte_count, 8);
 //   192 reserved
 //   256 host liveness   | 320 guest liveness          a line of 64 bytes per side
 //   384 host waiting    | 448 guest waiting           a line of 64 bytes per side
-//   512 reserved up to 4096
+//   512 host presence   | 576 guest presence          a line of 64 bytes per side, on `ivshmem`; elsewhere 0
+//   640 reserved up to 4096
 
 // The bytes 'V' 'O' 'P' 'L'.
 #define VOP_LINK_MAGIC 0x4C504F56u
@@ -70,6 +71,19 @@ struct vop_link_waiting {
     uint8_t reserved[56];
 };
 
+// Written by one side only: how two sides meet in a memory that both map, with nothing else between them than doorbells
+// (see "The meeting in memory" below). A side stores `number` 0 first, then the other fields, then its number, with
+// release; a reader that finds the same number before and after has read what belongs to it.
+struct vop_link_presence {
+    uint64_t number;        // this side's number in this attempt to meet, another one in each; 0: away
+    uint64_t answered;      // the other side's number that this attempt is an answer to; 0: none yet
+    uint32_t magic;         // VOP_LINK_MAGIC
+    uint32_t version;       // VOP_LINK_VERSION
+    uint32_t peer;          // what this side is rung by: its own number among those that map the memory
+    uint32_t vector_count;  // and how many vectors it has; 0: it cannot be rung, and looks from time to time
+    uint8_t reserved[32];
+};
+
 struct vop_link_header {
     uint32_t magic;                // VOP_LINK_MAGIC; stored last, with release
     uint16_t version;              // VOP_LINK_VERSION
@@ -89,7 +103,9 @@ struct vop_link_header {
     struct vop_link_liveness guest_liveness;
     struct vop_link_waiting host_waiting;
     struct vop_link_waiting guest_waiting;
-    uint8_t reserved2[3584];
+    struct vop_link_presence host_presence;
+    struct vop_link_presence guest_presence;
+    uint8_t reserved2[3456];
 };
 
 VOP_SIZE(struct vop_link_liveness, 64);
@@ -99,6 +115,14 @@ VOP_OFFSET(struct vop_link_liveness, echo, 8);
 VOP_SIZE(struct vop_link_waiting, 64);
 VOP_OFFSET(struct vop_link_waiting, state, 0);
 VOP_OFFSET(struct vop_link_waiting, cpu, 4);
+
+VOP_SIZE(struct vop_link_presence, 64);
+VOP_OFFSET(struct vop_link_presence, number, 0);
+VOP_OFFSET(struct vop_link_presence, answered, 8);
+VOP_OFFSET(struct vop_link_presence, magic, 16);
+VOP_OFFSET(struct vop_link_presence, version, 20);
+VOP_OFFSET(struct vop_link_presence, peer, 24);
+VOP_OFFSET(struct vop_link_presence, vector_count, 28);
 
 VOP_SIZE(struct vop_link_header, 4096);
 VOP_OFFSET(struct vop_link_header, magic, 0);
@@ -117,6 +141,8 @@ VOP_OFFSET(struct vop_link_header, host_liveness, 256);
 VOP_OFFSET(struct vop_link_header, guest_liveness, 320);
 VOP_OFFSET(struct vop_link_header, host_waiting, 384);
 VOP_OFFSET(struct vop_link_header, guest_waiting, 448);
+VOP_OFFSET(struct vop_link_header, host_presence, 512);
+VOP_OFFSET(struct vop_link_header, guest_presence, 576);
 
 // The same offsets and sizes as literals, for readers that use no C structure.
 enum {
@@ -125,8 +151,33 @@ enum {
     VOP_LINK_HOST_LIVENESS_OFFSET = 256,
     VOP_LINK_GUEST_LIVENESS_OFFSET = 320,
     VOP_LINK_HOST_WAITING_OFFSET = 384,
-    VOP_LINK_GUEST_WAITING_OFFSET = 448
+    VOP_LINK_GUEST_WAITING_OFFSET = 448,
+    VOP_LINK_HOST_PRESENCE_OFFSET = 512,
+    VOP_LINK_GUEST_PRESENCE_OFFSET = 576
 };
+
+// ---- The meeting in memory, on `ivshmem` ----------------------------------------------------------------------------
+//
+// All of the memory is one page of link header and behind it the windows, which the host lays out. Each side writes its
+// own lines only, with aligned stores of 32 or 64 bits; the other reads them when it is rung, and from time to time while
+// it looks for somebody. Vector 0 rings for the meeting as well as for doorbell 0.
+//
+//   guest                                                host
+//     | presence: number g, answered 0                    | presence: number h0, answered 0
+//     | ---- rings ------------------------------------>  | sees g: number 0; lays out bytes 0…255, meeting_id h;
+//     |                                                   | presence: number h, answered g
+//     | <--- rings -------------------------------------  |
+//     | sees its own g answered: reads bytes 0…255 once   |
+//     | presence: answered h                              |
+//     | ---- rings ------------------------------------>  | sees its own h answered: both are up
+//
+// A side that starts, or that gives a meeting up, takes a number it has not had before, so that no answer is taken for an
+// answer to something else; whoever is met and finds another number in the other's line knows that this meeting is over.
+// Doorbell d rings vector d: there are as many doorbells in each direction as the side with fewer vectors has, at least 1.
+//
+// A window's base is a multiple of 2^VOP_LINK_PLACE_SHIFT, the same for all windows of a meeting and another one in the
+// next, plus its offset in the memory.
+#define VOP_LINK_PLACE_SHIFT 36
 
 // ---- The meeting messages of an `shm` link --------------------------------------------------------------------------
 //

@@ -71,6 +71,23 @@ enum LinkDirectory {
                 control.plan.socketMode = mode
             })
         directory.add("window_bytes", windowByteCount(control))
+        directory.add(
+            "serve",
+            Attribute(.boolean, get: { control.plan.isServer }) { isServer, _ throws(Refusal) in
+                try control.requireDown()
+                control.plan.isServer = isServer
+            })
+        directory.add(
+            "vectors",
+            Attribute(
+                .unsigned(
+                    in: UInt64(
+                        MeetingLimits.vectorCounts.lowerBound)...UInt64(
+                            MeetingLimits.vectorCounts.upperBound)), get: { UInt64(control.plan.vectorCount) }
+            ) { count, _ throws(Refusal) in
+                try control.requireDown()
+                control.plan.vectorCount = Int(count)
+            })
     }
 
     private static func windowByteCount(_ control: LinkControl) -> Attribute {

@@ -11,14 +11,20 @@ public struct LinkPlan: Sendable {
     public var socketPath = ""
     public var socketMode: UInt32 = 0o600
     public var windowByteCount = MeetingLimits.defaultWindowByteCount
+    /// This daemon serves the memory of an ivshmem link; else it joins whoever does.
+    public var isServer: Bool
+    public var vectorCount = MeetingLimits.defaultVectorCount
     /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
     public let runtimePath: String
     /// A directory of the link's own, for what is saved of it: there from the first thing that is saved.
     public let statePath: String
     private var timeouts: [String: Duration]
 
-    init(name: String, runtimePath: String, statePath: String, timeouts: [LinkTimeout]) {
+    init(
+        name: String, runtimePath: String, statePath: String, isServer: Bool, timeouts: [LinkTimeout]
+    ) {
         self.name = name
+        self.isServer = isServer
         self.statePath = statePath
         self.runtimePath = runtimePath
         self.timeouts = Dictionary(uniqueKeysWithValues: timeouts.map { ($0.name, $0.standard) })
@@ -44,21 +50,35 @@ public struct LinkPlan: Sendable {
                 SharedMemorySettings(
                     socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount,
                     recordPath: resumes ? runtimePath + "/meeting" : nil))
+        case .ivshmem: return try IvshmemLink(side, over: try makePort())
         }
+    }
+
+    private func makePort() throws(LinkError) -> any SharedMemoryPort {
+        let settings = IvshmemSocketSettings(
+            socketPath: socketPath, socketMode: socketMode, byteCount: windowByteCount,
+            vectorCount: vectorCount)
+        return isServer ? try IvshmemServer(settings) : try IvshmemMember(settings)
     }
 
     /// - Throws: `EINVAL` for what is still to be set: its owner's fault.
     func requireComplete() throws(Refusal) {
-        switch kind {
-        case .shm where socketPath.isEmpty:
+        guard !socketPath.isEmpty else {
             throw Refusal(
-                .invalidArgument, "a link of kind shm needs a socket; write a path to `socket` first")
-        case .shm: return
+                .invalidArgument,
+                "a link of kind \(kind.rawValue) needs a socket; write a path to `socket` first")
+        }
+        guard kind == .ivshmem, isServer else { return }
+        if let fault = MeetingLimits.fault(ivshmemByteCount: windowByteCount) {
+            throw Refusal(.invalidArgument, fault)
         }
     }
 }
 
 /// The kinds of link that a daemon can bring up.
 public enum LinkKind: String, Sendable, CaseIterable {
+    /// Two processes: each side's memory is its own, and passed over a unix socket.
     case shm
+    /// One memory that both map, handed out over a unix socket by the protocol of QEMU's ivshmem server.
+    case ivshmem
 }

@@ -5,6 +5,7 @@ import LinuxSystem
 import Logging
 import SharedMemory
 import SystemPackage
+import Virtio
 
 /// The links of a daemon, as the directory `links` shows them, and as they are saved.
 final class LinkSet {
@@ -38,7 +39,8 @@ final class LinkSet {
     private func stage(_ name: String) -> Directory {
         let plan = LinkPlan(
             name: name, runtimePath: environment.runtimePath(of: name),
-            statePath: environment.statePath(of: name), timeouts: environment.kind.timeouts)
+            statePath: environment.statePath(of: name), isServer: environment.kind.side == .host,
+            timeouts: environment.kind.timeouts)
         let control = LinkControl(plan, environment)
         controls[name] = control
         let node = LinkDirectory.make(control, environment.kind)

@@ -109,6 +109,11 @@ refused 2 'somebody listens there, or it is no socket; write another' host_ctl l
 refused 2 'somebody listens there, or it is no socket; write another' host_ctl link add ep1 kind=shm "socket=$export"
 refused 4 'make its directory, or write another' host_ctl link add ep1 kind=shm "socket=$work/nowhere/ep1.sock"
 refused 2 'has at most 107 bytes, this one' host_ctl link add ep1 kind=shm "socket=/$(printf 'n%.0s' {1..150})"
+refused 2 'for ivshmem a power of two' \
+    host_ctl link add ep1 kind=ivshmem "socket=$work/ep1.sock" window_bytes=3M
+refused 2 "vectors: '33' is above 32" host_ctl link add ep1 kind=ivshmem "socket=$work/ep1.sock" vectors=33
+refused 2 'somebody listens there, or it is no socket; write another' \
+    host_ctl link add ep1 kind=ivshmem "socket=$work/file"
 [ ! -e "$work/host/links/ep1" ] || fail "a refused link was left behind"
 grep -qx precious "$work/file" || fail "a file was replaced by a socket"
 

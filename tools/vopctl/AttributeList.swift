@@ -42,8 +42,9 @@ struct AttributeList {
         "slot", "size", "copy_max", "window_bytes", "config_size", "reads", "read_bytes", "writes",
         "written_bytes",
         "doorbells_rung", "doorbells_received", "doorbells_spared", "sleeps", "polls_found", "polls_in_vain",
+        "vectors",
     ]
-    private static let switches: Set<String> = ["up", "published"]
+    private static let switches: Set<String> = ["up", "published", "serve"]
 
     /// A value in JSON: numbers and switches by name, so that a tag of digits stays text; nothing is null.
     static func json(of name: String, _ value: String) -> JSONValue {

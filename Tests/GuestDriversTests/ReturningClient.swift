@@ -36,8 +36,10 @@ final class ReturningClient {
 
     /// Asks for one more write, of so many bytes.
     func write(byteCount: Int = 8) {
-        let tag = UInt16(sent % 500)
-        precondition(unanswered[tag] == nil, "too many at once")
+        // Used again at once, so that a reply that is kept though it arrived is found under another request's tag.
+        guard let tag = (0..<500).first(where: { unanswered[$0] == nil }) else {
+            preconditionFailure("too many at once")
+        }
         let data = [UInt8](repeating: UInt8(truncatingIfNeeded: sent), count: byteCount)
         let frame = Request.write(fid: Fid(rawValue: 1), offset: sent, data: data[...]).encoded(
             tag: NineP.Tag(rawValue: tag))

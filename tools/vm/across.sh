@@ -1,0 +1,18 @@
+# What tests across two kernels need outside the VMs. Sourced by tools/vm-test.
+
+# Behind a root port, in a group of its own, whose interrupts an emulated IOMMU remaps: what VFIO wants.
+set_function() { # DEVICE,PROPERTY… [QEMU-OPTION…]: sets `function` to QEMU's options
+    function=(-device intel-iommu,intremap=on,caching-mode=on "${@:2}"
+        -device pcie-root-port,id=root0,slot=1,chassis=1 -device "$1,bus=root0")
+}
+
+test_pci_function() {
+    truncate -s 16M "$work/memory"
+    printf 'from outside' | dd of="$work/memory" conv=notrunc status=none
+    set_function ivshmem-plain,memdev=memory \
+        -object "memory-backend-file,id=memory,share=on,mem-path=$work/memory,size=16M"
+    boot_vm pci-function pci-function.sh '' "${function[@]}"
+    await_vm pci-function
+    [ "$(dd if="$work/memory" bs=1 skip=4096 count=11 status=none)" = 'from inside' ] ||
+        fail "what the VM wrote to the function's memory is not in the file"
+}

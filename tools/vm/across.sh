@@ -16,3 +16,14 @@ test_pci_function() {
     [ "$(dd if="$work/memory" bs=1 skip=4096 count=11 status=none)" = 'from inside' ] ||
         fail "what the VM wrote to the function's memory is not in the file"
 }
+
+test_ivshmem_server() {
+    start_vophostd
+    await "the host's tree" test -e "$work/host/version"
+    host_ctl link add ep0 kind=ivshmem "socket=$work/peers.sock" window_bytes=16M
+    await "the server's socket" test -S "$work/peers.sock"
+    set_function ivshmem-doorbell,chardev=peers,vectors=4 -chardev "socket,path=$work/peers.sock,id=peers"
+    boot_vm ivshmem-server ivshmem-server.sh '' "${function[@]}"
+    await_vm ivshmem-server
+    host_ctl monitor --retained | grep -F links/ep0 | cut -c 12- | sed 's/^/  vophostd: /'
+}

@@ -12,7 +12,7 @@ import Testing
         let mount = try directory.mount(["--cache", caching])
         let (code, output) = try directory.check(
             "files.py", [directory.mountPoint, caching, server.rawValue])
-        #expect(code == 0, "\(output)")
+        #expect(code == 0, "\(output); \(mount.output); \(directory.server.output)")
         #expect(try directory.end(mount) == 0)
     }
 

@@ -16,6 +16,11 @@ public struct ChainReceiver: Sendable {
     /// What one `read` may fill.
     var buffer: [UInt8]
     private var reader = BatchReader(.toBackend)
+    /// How much of it the next `read` offers. The kernel pins each page it is offered, whether it fills it or not: for a
+    /// small request that costs more than all else.
+    private(set) var roomOffered: Int
+    /// How many batches in a row would have fitted into the least room.
+    private var smallBatchCount = 0
     private let chainByteLimit: Int
     private var partial: [UInt8] = []
     /// The chain `partial` belongs to.
@@ -23,12 +28,17 @@ public struct ChainReceiver: Sendable {
     private var chains: [ReceivedChain] = []
 
     /// - Parameters:
-    ///   - callByteCount: what one `read` asks for, at least `CopyLimits.readMinimum`; the queue's `copy_max`.
+    ///   - callByteCount: what one `read` asks for at most, at least `CopyLimits.readMinimum`; the queue's `copy_max`.
     ///   - chainByteLimit: bytes kept of one chain's readable part.
     public init(callByteCount: Int = CopyLimits.callByteCount, chainByteLimit: Int = 4 << 20) {
         buffer = [UInt8](repeating: 0, count: max(callByteCount, CopyLimits.readMinimum))
+        roomOffered = min(Self.leastRoom, buffer.count)
         self.chainByteLimit = chainByteLimit
     }
+
+    private static let leastRoom = 16_384
+    /// After so many small batches little room is offered again.
+    private static let smallBatchesInARow = 8
 
     /// The chains that have arrived whole since the last call, in order.
     public mutating func takeChains() -> [ReceivedChain] {
@@ -44,6 +54,18 @@ public struct ChainReceiver: Sendable {
             try reader.read(bytes.span.extracting(first: count))
             for (index, record) in reader.records.enumerated() { try take(record, index) }
         } catch { throw .malformed(error) }
+        offerRoom(after: count)
+    }
+
+    /// What is large comes in a row, mostly: the first of it comes in two parts.
+    private mutating func offerRoom(after byteCount: Int) {
+        let isSmall = partial.isEmpty && byteCount < Self.leastRoom
+        smallBatchCount = isSmall ? smallBatchCount + 1 : 0
+        if !isSmall {
+            roomOffered = buffer.count
+        } else if smallBatchCount >= Self.smallBatchesInARow {
+            roomOffered = min(Self.leastRoom, buffer.count)
+        }
     }
 
     private mutating func take(_ record: BatchReader.Record, _ index: Int) throws(BatchError) {

@@ -50,7 +50,7 @@ public final class CopyFileClient: Sendable {
     public func receive(_ receiver: inout ChainReceiver) throws(CopyFileError) -> Bool {
         let count: Int
         do throws(Errno) {
-            count = try descriptor.readNext(into: &receiver.buffer)
+            count = try descriptor.readNext(into: &receiver.buffer, atMost: receiver.roomOffered)
         } catch {
             if error == .interrupted || error == .wouldBlock { return false }
             if error == .staleNFSFileHandle { receiver.forget() }

@@ -11,13 +11,14 @@ extension OwnedDescriptor {
         self.init(owning: descriptor)
     }
 
-    /// One `read` of at most `buffer.count` bytes into its beginning.
+    /// One `read` of at most `limit` bytes, and no more than `buffer` has, into its beginning.
     ///
     /// - Returns: how many; 0 at the end.
-    public borrowing func readNext(into buffer: inout [UInt8]) throws(Errno) -> Int {
-        // SAFETY: the array's own storage, borrowed for the call with its own count.
+    public borrowing func readNext(into buffer: inout [UInt8], atMost limit: Int = .max) throws(Errno) -> Int
+    {
+        // SAFETY: the array's own storage, borrowed for the call with at most its own count.
         let count = unsafe buffer.withUnsafeMutableBytes {
-            unsafe Glibc.read(rawValue, $0.baseAddress, $0.count)
+            unsafe Glibc.read(rawValue, $0.baseAddress, min($0.count, limit))
         }
         guard count >= 0 else { throw Errno(rawValue: errno) }
         return count

@@ -1,8 +1,9 @@
-import CopyFile
 import Glibc
 import LinuxSystem
 import SystemPackage
 import Testing
+
+@testable import CopyFile
 
 /// The client against a scripted queue: a named pipe each test opens by path gives batches and takes them.
 @Suite struct CopyFileClientTests {
@@ -54,6 +55,31 @@ import Testing
         let more = try client.receive(&receiver)
         #expect(!more)
         return chains
+    }
+
+    @Test("little room is offered while batches are small, and all of it once one needs more")
+    func roomOffered() throws {
+        let file = try ScriptedFile()
+        let client = try CopyFileClient(path: file.path, isNonBlocking: true)
+        let script = try OwnedDescriptor(openingForReadingAndWriting: file.path)
+        var receiver = ChainReceiver(callByteCount: 60_000)
+        func receive(_ record: CopyRecord, _ byteCount: Int) throws -> Int {
+            let batch = delivery([(record, [UInt8](repeating: 7, count: byteCount))])
+            let written = try script.writeNext(batch, [])
+            #expect(written == batch.count)
+            let came = try client.receive(&receiver)
+            #expect(came)
+            return receiver.roomOffered
+        }
+        let little = receiver.roomOffered
+        #expect(little < 60_000)
+        #expect(try receive(chain(1, readable: 100), 100) == little)
+        #expect(try receive(chain(2, .part, readable: 30_000), 10_000) == 60_000)
+        #expect(try receive(chain(2, readable: 30_000, offset: 10_000), 20_000) == 60_000)
+        let rooms = try (3..<20).map { try receive(chain($0, readable: 100), 100) }
+        #expect(rooms.first == 60_000)
+        #expect(rooms.last == little)
+        #expect(receiver.takeChains().map(\.bytes.count) == [100, 30_000] + rooms.map { _ in 100 })
     }
 
     @Test("several chains of one batch, in order")

@@ -114,6 +114,11 @@ public struct ByteStream: ~Copyable, Sendable {
         try write(bytes, RawSpan(), within: limit)
     }
 
+    /// As `Socket.makeSendRoom`; nothing for pipes.
+    public borrowing func makeSendRoom(byteCount: Int) {
+        clinux_send_room(output, CInt(clamping: byteCount))
+    }
+
     /// Ends both directions of a socket: the peer sees the end, and a thread of ours that waits wakes. Pipes end
     /// when they are closed.
     public borrowing func shutDown() {

@@ -45,6 +45,12 @@ extension Socket {
         return try StreamProgress(result: result)
     }
 
+    /// Room for large messages: a sender that fills what a socket has by default sleeps until most of it is read, again
+    /// and again for one message. As much as the system allows; less only costs time.
+    public borrowing func makeSendRoom(byteCount: Int) {
+        clinux_send_room(rawDescriptor, CInt(clamping: byteCount))
+    }
+
     /// Ends both directions, without closing the descriptor.
     public borrowing func shutDown() { _ = clinux_shut_down(rawDescriptor) }
 }

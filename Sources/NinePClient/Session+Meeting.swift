@@ -12,7 +12,10 @@ extension Session {
             throw .ended(error == .brokenPipe ? .hungUp : .system(error))
         }
         switch reader.next(from: stream, maximumMessageSize: offered, within: limit, stall: limit) {
-        case .frame(let frame): return try size(in: frame, offered)
+        case .frame(let frame):
+            let size = try size(in: frame, offered)
+            stream.makeSendRoom(byteCount: Int(size))
+            return size
         case .nothingYet: throw .timedOut
         case .ended(let ending): throw .ended(ending)
         }

@@ -12,6 +12,8 @@ public final class SocketServer: RequestSource {
     private static let maximumConnectionCount = 1024
     /// After a client could not be accepted: what was missing (descriptors, memory) is missing for a while.
     private static let acceptPause = Duration.milliseconds(250)
+    /// Replies that may wait in a client's socket.
+    private static let sendRoom = 1 << 20
 
     private let server: NinePServer
     /// Where: as its source says.
@@ -275,6 +277,8 @@ public final class SocketServer: RequestSource {
         } awaitRoom: { [weak self] connection, awaitsRoom in
             self?.watch(connection, awaitsRoom: awaitsRoom)
         }
+        connection.socket.makeSendRoom(
+            byteCount: min(SocketServer.sendRoom, Int(server.options.maximumMessageSize)))
         try poller.add(connection.socket.rawDescriptor, SocketServer.input, token: number)
         server.logger.info(
             "client connected",

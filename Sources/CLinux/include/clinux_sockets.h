@@ -15,6 +15,8 @@ int clinux_unix_listen(int type, const char *path, int backlog);
 int clinux_unix_connect(int type, const char *path);
 int clinux_unix_pair(int type, int pair[2]);
 int clinux_accept(int listener);
+/// Asks that so many bytes may wait in a unix socket for its peer; fewer where the system allows no more.
+void clinux_send_room(int socket, int byte_count);
 
 /// Sends one message with its descriptors; the whole message or an error.
 ssize_t clinux_send(int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptor_count);

@@ -51,6 +51,7 @@ extension NinePDriver {
                 try poller.add(descriptor, .readable, token: Self.clientToken)
                 let client = NinePClientConnection(socket, messageSize: messageSizeMaximum)
                 client.interest = .readable
+                client.socket.makeSendRoom(byteCount: Int(messageSizeMaximum))
                 client.standing = kept == nil ? .session : .candidate
                 phase = .client(client)
             case .client, .ending:

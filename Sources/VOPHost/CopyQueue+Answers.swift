@@ -4,20 +4,14 @@ import SystemPackage
 import Virtqueue
 
 /// What openings do with the chains they were given.
-extension CopyQueue {
-    /// The oldest chain that nobody holds.
-    func oldestReady() -> UInt64? {
-        if ready.isEmpty { _ = takeOne() }
-        return ready.oldest
-    }
-
+extension QueueChains {
     func isUnheld(_ token: UInt64) -> Bool {
         guard let chain = taken[token] else { return false }
         return chain.holder == nil
     }
 
     /// Somebody got a chain's readable bytes up to `reader`.
-    func markDelivered(_ token: UInt64, to holder: OpeningID, upTo reader: ChainReader) {
+    mutating func markDelivered(_ token: UInt64, to holder: OpeningID, upTo reader: ChainReader) {
         guard var held = taken[token] else { return }
         if held.holder == nil, held.wasDelivered { counters.redeliveries.add() }
         counters.bytesRead.add(UInt64(held.reader.remainingByteCount - reader.remainingByteCount))
@@ -26,9 +20,20 @@ extension CopyQueue {
         taken[token] = held
     }
 
+    /// Checks all records of a batch, and only then applies them.
+    ///
+    /// - Throws: what is wrong with the first that may not be applied; nothing has changed then.
+    mutating func apply(_ records: [BatchReader.Record], _ bytes: Span<UInt8>, from opening: OpeningID)
+        throws(Errno)
+    {
+        answerBatch += 1
+        for record in records { try check(record.header, from: opening) }
+        for record in records { apply(record, bytes) }
+    }
+
     /// Whether a record of the batch being checked may be applied, after those before it. Changes nothing but the
     /// plan, which ends with the batch.
-    func check(_ record: CopyRecord, from opening: OpeningID) throws(Errno) {
+    private mutating func check(_ record: CopyRecord, from opening: OpeningID) throws(Errno) {
         if record.flags == .broken {
             guard ring != nil else { throw .staleNFSFileHandle }
             return
@@ -53,7 +58,7 @@ extension CopyQueue {
     }
 
     /// Applies a record that was checked.
-    func apply(_ record: BatchReader.Record, _ bytes: Span<UInt8>) {
+    private mutating func apply(_ record: BatchReader.Record, _ bytes: Span<UInt8>) {
         let header = record.header
         if header.flags == .broken {
             isBackendBroken = true
@@ -63,21 +68,11 @@ extension CopyQueue {
         if header.flags == .complete { complete(header.token) }
     }
 
-    /// Shows the driver what one call completed, and serves who waited for that.
-    func finishAnswers() {
-        publish()
-        if isBackendBroken {
-            isBackendBroken = false
-            markBroken(.backend("VOP_COPY_BROKEN on its copy file"))
-        }
-        serve()
-    }
-
     /// Copies part of `bytes` into a held chain, behind what was written before.
     ///
     /// - Returns: how many bytes there was room for.
     @discardableResult
-    func write(_ bytes: Span<UInt8>, _ part: Range<Int>, to token: UInt64) -> Int {
+    mutating func write(_ bytes: Span<UInt8>, _ part: Range<Int>, to token: UInt64) -> Int {
         guard !part.isEmpty, var held = taken[token] else { return 0 }
         let count =
             ring?.copy(bytes, from: part.lowerBound, byteCount: part.count, to: &held.writer) ?? 0
@@ -85,5 +80,17 @@ extension CopyQueue {
         taken[token] = held
         counters.bytesWritten.add(UInt64(count))
         return count
+    }
+}
+
+extension CopyQueue {
+    /// Shows the driver what one call completed, and serves who waited for that.
+    func finishAnswers() {
+        publish()
+        if chains.isBackendBroken {
+            chains.isBackendBroken = false
+            markBroken(.backend("VOP_COPY_BROKEN on its copy file"))
+        }
+        serve()
     }
 }

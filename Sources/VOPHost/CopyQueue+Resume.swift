@@ -11,7 +11,7 @@ extension CopyQueue {
             let isUntouched = queue.usedIndexInRing == 0
             activate(queue, driver: driver, life: life)
             if !isUntouched {
-                markBroken(.peer(.indexJumped(from: 0, to: ring?.usedIndexInRing ?? 0, queueSize: 0)))
+                markBroken(.peer(.indexJumped(from: 0, to: chains.ring?.usedIndexInRing ?? 0, queueSize: 0)))
             }
             return
         }
@@ -27,14 +27,17 @@ extension CopyQueue {
                 .peer(.indexJumped(from: unseenCount, to: usedIndex, queueSize: UInt32(size))))
         }
         for chain in marked { isShown ? record.clear(chain.head) : record.takeBack(chain.head) }
-        ring?.resume(takenCount: takenCount, usedCount: usedIndex)
+        chains.ring?.resume(takenCount: takenCount, usedCount: usedIndex)
         do throws(PeerViolation) {
-            for chain in inFlight where !(isShown && chain.isBeingGivenBack) { try retake(chain) }
+            for chain in inFlight where !(isShown && chain.isBeingGivenBack) { try chains.retake(chain) }
         } catch { return markBroken(.peer(error)) }
         serve(tellsAgain: true)
     }
 
-    private func retake(_ chain: InFlightRecord.Chain) throws(PeerViolation) {
+}
+
+extension QueueChains {
+    fileprivate mutating func retake(_ chain: InFlightRecord.Chain) throws(PeerViolation) {
         guard let retaken = try ring?.retakeChain(head: chain.head), let reader = ring?.reader(of: retaken),
             let writer = ring?.writer(of: retaken)
         else { return }

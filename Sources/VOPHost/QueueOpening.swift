@@ -111,7 +111,7 @@ extension CopyQueue {
 
     /// Answers with bytes that lie in the driver's memory: straight from there, or from a private copy.
     func reply(_ read: any ChainRead, _ header: [UInt8], _ slices: [WindowSlice]) -> Bool {
-        guard let space = ring?.buffers else { return false }
+        guard let space = chains.ring?.buffers else { return false }
         guard Self.isCopied(slices, of: space) else { return read.reply(header, slices: slices, of: space) }
         let count = slices.reduce(0) { $0 + $1.byteCount }
         var bytes = [UInt8](repeating: 0, count: header.count + count)

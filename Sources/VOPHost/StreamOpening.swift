@@ -33,22 +33,24 @@ final class StreamOpening: QueueOpening {
     // MARK: Read
 
     override func deliver(_ read: any ChainRead, share: Int) -> Attempt {
-        guard let token = partial ?? nextReadable(), let held = queue.taken[token] else { return .nothing }
+        guard let token = partial ?? nextReadable(), let held = queue.chains.taken[token] else {
+            return .nothing
+        }
         var reader = held.reader
         var slices: [WindowSlice] = []
         // Below what the kernel asks for in one piece, so that it never asks again on its own.
         var room = min(read.byteCount, CopyLimits.callByteCount)
-        while room > 0, slices.count < CopyOpening.sliceLimit,
-            let piece = queue.ring?.nextPiece(&reader, atMost: room) ?? nil
+        while room > 0, slices.count < ChainDelivery.sliceLimit,
+            let piece = queue.chains.ring?.nextPiece(&reader, atMost: room) ?? nil
         {
             slices.append(piece)
             room -= piece.byteCount
         }
         guard queue.reply(read, [], slices) else { return .lost }
-        queue.ready.remove(token)
-        queue.markDelivered(token, to: id, upTo: reader)
+        queue.chains.ready.remove(token)
+        queue.chains.markDelivered(token, to: id, upTo: reader)
         finishReading(token, held.chain, reader)
-        queue.stopNotifications()
+        queue.chains.stopNotifications()
         return .answered
     }
 
@@ -57,7 +59,7 @@ final class StreamOpening: QueueOpening {
         if chain.writableByteCount > 0 {
             if unanswered.last != token { unanswered.append(token) }
         } else if isWhole {
-            queue.complete(token)
+            queue.chains.complete(token)
             queue.publish()
         }
         partial = isWhole ? nil : token
@@ -66,12 +68,14 @@ final class StreamOpening: QueueOpening {
     /// The next chain with something to read. One that has nothing to read and no room is completed on the way.
     private func nextReadable() -> UInt64? {
         while true {
-            if let empty = queue.oldestReady(where: { $0.readableByteCount == 0 && $0.writableByteCount == 0 }
+            if let empty = queue.chains.oldestReady(where: {
+                $0.readableByteCount == 0 && $0.writableByteCount == 0
+            }
             ) {
-                queue.ready.remove(empty)
-                queue.complete(empty)
+                queue.chains.ready.remove(empty)
+                queue.chains.complete(empty)
                 queue.publish()
-            } else if let token = queue.oldestReady(where: { $0.readableByteCount > 0 }) {
+            } else if let token = queue.chains.oldestReady(where: { $0.readableByteCount > 0 }) {
                 return token
             } else if !queue.takeOne() {
                 return nil
@@ -86,8 +90,8 @@ final class StreamOpening: QueueOpening {
         guard bytes.byteCount > 0 else { return 0 }
         let bytes = Span<UInt8>(_bytes: bytes)
         guard let token = takeTarget() else { throw .wouldBlock }
-        let count = queue.write(bytes, 0..<bytes.count, to: token)
-        queue.complete(token)
+        let count = queue.chains.write(bytes, 0..<bytes.count, to: token)
+        queue.chains.complete(token)
         queue.finishAnswers()
         return count
     }
@@ -100,14 +104,15 @@ final class StreamOpening: QueueOpening {
             return token
         }
         guard let token = nextWriteOnly() else { return nil }
-        queue.ready.remove(token)
+        queue.chains.ready.remove(token)
         return token
     }
 
     private func nextWriteOnly() -> UInt64? {
         while true {
-            if let token = queue.oldestReady(where: { $0.readableByteCount == 0 && $0.writableByteCount > 0 })
-            {
+            if let token = queue.chains.oldestReady(where: {
+                $0.readableByteCount == 0 && $0.writableByteCount > 0
+            }) {
                 return token
             }
             guard queue.takeOne() else { return nil }
@@ -115,9 +120,10 @@ final class StreamOpening: QueueOpening {
     }
 }
 
-extension CopyQueue {
+extension QueueChains {
     /// The oldest chain that nobody holds and `accepts` says so.
     func oldestReady(where accepts: (DescriptorChain) -> Bool) -> UInt64? {
-        ready.oldest { token in taken[token].map { accepts($0.chain) } ?? false }
+        for token in ready.oldestFirst where taken[token].map({ accepts($0.chain) }) ?? false { return token }
+        return nil
     }
 }

@@ -49,8 +49,7 @@ struct ReadyTokens {
         tokens.insert(token, at: index)
     }
 
-    /// The oldest for which `accepts` says so.
-    func oldest(where accepts: (UInt64) -> Bool) -> UInt64? { tokens.last(where: accepts) }
+    var oldestFirst: ReversedCollection<[UInt64]> { tokens.reversed() }
 
     mutating func removeAll() { tokens.removeAll(keepingCapacity: true) }
 }

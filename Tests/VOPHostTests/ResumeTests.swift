@@ -34,7 +34,7 @@ import Virtio
 
         // One more while nobody is there to hear the bell.
         try bench.killHost { try bench.offer("request 6", head: 6) }
-        try bench.run { bench.kinds.contains(.linkResumed) && bench.queue.ready.count == 2 }
+        try bench.run { bench.kinds.contains(.linkResumed) && bench.queue.chains.ready.count == 2 }
         #expect(try bench.state == .running)
         #expect(!bench.kinds.contains(.reset) && !bench.kinds.contains(.published))
         #expect(try bench.slot.status == 15 && bench.slot.liveType == 9)

@@ -53,7 +53,7 @@ extension NinePSession {
         server.qids.noteChange(of: directory)
         let child = try directory.descriptor.child(name, crossMounts: true)
         let status = try child.status()
-        try giveGroup(new, to: Node(child, status), entry)
+        _ = try giveGroup(new, to: Node(child, status), entry)
         return try server.qids.qid(of: status)
     }
 

@@ -48,9 +48,10 @@ extension NinePSession {
         let name = try FileName(untrusted: name.bytes)
         let access = try DataAccess(flags, on: entry)
         let path = entry.path(of: name)
-        let (node, file) = try makeOrOpen(
+        let (node, file, known) = try makeOrOpen(
             name, in: directory, access, isExclusive: flags.contains(.exclusive), new, entry, worker)
-        let qid = try server.qids.qid(of: node)
+        let qid =
+            if let known { try server.qids.qid(of: known) } else { try server.qids.qid(of: node) }
         entry.become(.open(node, file))
         entry.moved(to: path)
         return .lcreate(qid: qid, ioUnit: 0)
@@ -58,10 +59,12 @@ extension NinePSession {
 
     /// Either makes the file, or opens the one there is after a look at its kind: the kernel's O_CREAT alone would
     /// open a FIFO of that name. Somebody else may make and remove it between the two, so it is tried some times.
+    ///
+    /// - Returns: the file, open, and what is known of it where nothing was done to it since.
     private func makeOrOpen(
         _ name: FileName, in directory: Node, _ access: DataAccess, isExclusive: Bool, _ new: NewFile,
         _ entry: FidEntry, _ worker: Worker
-    ) throws(Errno) -> (Node, OpenFile) {
+    ) throws(Errno) -> (Node, OpenFile, FileStatus?) {
         for _ in 0..<16 {
             do throws(Errno) {
                 return try make(name, in: directory, access, new, entry, worker)
@@ -71,7 +74,7 @@ extension NinePSession {
                     let crosses = entry.attachment.export.policy.crossesMounts
                     let node = try Node(directory.descriptor.child(name, crossMounts: crosses))
                     guard node.kind != .directory else { throw Errno.isDirectory }
-                    return (node, try openFile(node, access))
+                    return (node, try openFile(node, access), nil)
                 } catch .noSuchFileOrDirectory { continue }
             }
         }
@@ -81,7 +84,7 @@ extension NinePSession {
     private func make(
         _ name: FileName, in directory: Node, _ access: DataAccess, _ new: NewFile, _ entry: FidEntry,
         _ worker: Worker
-    ) throws(Errno) -> (Node, OpenFile) {
+    ) throws(Errno) -> (Node, OpenFile, FileStatus?) {
         try worker.act(as: owner(of: new, entry))
         if let request = worker.request,
             try request.prepare(making(name, .regular, in: directory, entry)) == .applied
@@ -90,14 +93,15 @@ extension NinePSession {
             try worker.actAsServer()
             let node = try Node(directory.descriptor.child(name, crossMounts: false))
             let file = try OpenFile(reopening: node, access)
-            try giveGroup(new, to: node, entry)
-            return (node, file)
+            _ = try giveGroup(new, to: node, entry)
+            return (node, file, nil)
         }
         let description = try directory.descriptor.create(name, access, mode: new.permissions)
         server.qids.noteChange(of: directory)
-        let node = try self.node(of: description, calledLast: name, in: directory)
-        try giveGroup(new, to: node, entry)
-        return (node, OpenFile(description, access: access, isDirectory: false))
+        let (node, status) = try self.node(of: description, calledLast: name, in: directory)
+        let isChanged = try giveGroup(new, to: node, entry)
+        let file = OpenFile(description, access: access, isDirectory: false)
+        return (node, file, isChanged ? nil : status)
     }
 
     func newFile(mode: UInt32, group: UInt32) -> NewFile {
@@ -107,14 +111,14 @@ extension NinePSession {
     /// By its name, as a rule: the way from a descriptor to its inode costs as much as making the file did.
     private func node(
         of description: borrowing OwnedDescriptor, calledLast name: FileName, in directory: Node
-    ) throws(Errno) -> Node {
+    ) throws(Errno) -> (Node, FileStatus) {
         let made = try description.status()
         if let child = try? directory.descriptor.child(name, crossMounts: false),
             let status = try? child.status(), status.inode == made.inode, status.device == made.device
         {
-            return Node(child, status)
+            return (Node(child, status), status)
         }
-        return try Node(description.reopenedAsPath())
+        return (try Node(description.reopenedAsPath()), made)
     }
 
     /// Whom a new file belongs to: the fid's user, with the group asked for if that user is in it.
@@ -130,14 +134,17 @@ extension NinePSession {
 
     /// Where this process cannot become the owner (it is not root's), the group is given afterwards, unless the
     /// directory decides it (set-group-ID) or the mode would suffer.
-    func giveGroup(_ new: NewFile, to node: Node, _ entry: FidEntry) throws(Errno) {
+    ///
+    /// - Returns: whether that changed anything.
+    func giveGroup(_ new: NewFile, to node: Node, _ entry: FidEntry) throws(Errno) -> Bool {
         let identity = entry.attachment.identity
         guard let group = new.group, !server.accounts.becomesUsers, group != identity.group,
             identity.isMember(of: group), new.permissions & 0o6000 == 0
-        else { return }
+        else { return false }
         let status = try node.descriptor.status()
-        guard status.group == identity.group else { return }
+        guard status.group == identity.group else { return false }
         try node.descriptor.changeOwner(user: nil, group: group)
+        return true
     }
 }
 

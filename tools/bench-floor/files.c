@@ -36,7 +36,7 @@ int64_t floor_read_file(int file, uint32_t block, uint64_t byte_count) { return 
 int64_t floor_write_file(int file, uint32_t block, uint64_t byte_count) { return transfer(file, block, byte_count, 1); }
 
 struct worker {
-    int descriptor, work;
+    int descriptor, work, is_apart;
     uint32_t number, count, block;
     uint64_t file_size;
     int error;
@@ -71,10 +71,17 @@ static int work_on(const struct worker *worker, const char *name) {
 static void *work_on_names(void *argument) {
     struct worker *worker = argument;
     char name[32];
+    int shared = worker->descriptor;
+    if (worker->is_apart) {
+        snprintf(name, sizeof name, "d%02u", worker->number);
+        worker->descriptor = openat(shared, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (worker->descriptor < 0) worker->error = errno;
+    }
     for (uint32_t i = 0; i < worker->count && !worker->error; i++) {
         snprintf(name, sizeof name, "f%02u-%06u", worker->number, i);
         if (work_on(worker, name) < 0) worker->error = errno;
     }
+    if (worker->is_apart && worker->descriptor >= 0) close(worker->descriptor);
     return NULL;
 }
 
@@ -101,8 +108,8 @@ int64_t floor_random_reads(int file, uint32_t block, uint64_t file_size, uint32_
     return run(pattern, threads, read_at_random);
 }
 
-int64_t floor_names(int directory, int work, uint32_t threads, uint32_t per_thread) {
-    struct worker pattern = {.descriptor = directory, .work = work, .count = per_thread};
+int64_t floor_names(int directory, int work, uint32_t threads, uint32_t per_thread, int are_apart) {
+    struct worker pattern = {.descriptor = directory, .work = work, .is_apart = are_apart, .count = per_thread};
     return run(pattern, threads, work_on_names);
 }
 

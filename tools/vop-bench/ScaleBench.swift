@@ -107,8 +107,8 @@ struct ScaleBench {
 
     private func idle(_ process: CInt, _ cost: inout Cost) throws {
         let seconds = extent.isSmoke ? 0.2 : 2.0
-        // What follows a device's coming is over by then.
-        Await.pause(extent.isSmoke ? 0.2 : 3)
+        // A guest that has just come is watched for 16 s; what it does then may come without a doorbell.
+        Await.pause(extent.isSmoke ? 0.2 : 17)
         let before = (floor_sleeps(process), floor_processor_time(process))
         Await.pause(seconds)
         cost.wakes = Double(floor_sleeps(process) - before.0) / seconds

@@ -34,9 +34,10 @@ uint64_t floor_releases(void);
 int64_t floor_read_file(int file, uint32_t block, uint64_t byte_count);
 int64_t floor_write_file(int file, uint32_t block, uint64_t byte_count);
 int64_t floor_random_reads(int file, uint32_t block, uint64_t file_size, uint32_t threads, uint32_t per_thread);
-/// What each thread does `per_thread` times to names of its own.
+/// What each thread does `per_thread` times to names of its own: all in `directory`, or each in a directory of its own in
+/// there, `d00` and so on. Of threads that change one directory, the kernel lets one at a time.
 enum floor_name_work { FLOOR_STAT = 0, FLOOR_CREATE = 1, FLOOR_UNLINK = 2 };
-int64_t floor_names(int directory, int work, uint32_t threads, uint32_t per_thread);
+int64_t floor_names(int directory, int work, uint32_t threads, uint32_t per_thread, int are_apart);
 /// Lists the directory once; it must hold `expected` entries besides "." and "..".
 int64_t floor_list(int directory, uint32_t expected);
 

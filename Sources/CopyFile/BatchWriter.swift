@@ -10,10 +10,12 @@ public struct BatchWriter: Sendable {
     public private(set) var payloadByteCount = 0
     /// The payloads that were appended with their records, one after the other.
     public private(set) var payloads: [UInt8] = []
-    /// The batch header's place, and the record headers.
-    private var headers: [UInt8] = BatchWriter.emptyHeader
+    /// The batch header's place and the record headers, and behind them room for more.
+    private var headers = [UInt8](repeating: 0, count: BatchWriter.firstHeaderByteCount)
 
-    private static let emptyHeader = [UInt8](repeating: 0, count: CopyLimits.batchHeaderByteCount)
+    /// Room for eight records; it grows by doubling.
+    private static let firstHeaderByteCount = CopyLimits.headerByteCount(recordCount: 8)
+    private var headerByteCount: Int { CopyLimits.headerByteCount(recordCount: recordCount) }
 
     public init(_ direction: CopyDirection, maximumByteCount: Int = CopyLimits.callByteCount) {
         self.direction = direction
@@ -22,7 +24,7 @@ public struct BatchWriter: Sendable {
 
     public var isEmpty: Bool { recordCount == 0 }
     /// The length of the batch as it is.
-    public var byteCount: Int { headers.count + payloadByteCount }
+    public var byteCount: Int { headerByteCount + payloadByteCount }
     /// Room for the payload of one more record; negative when not even its header fits.
     public var room: Int {
         guard recordCount < CopyLimits.recordCount else { return -1 }
@@ -34,7 +36,12 @@ public struct BatchWriter: Sendable {
     /// - Precondition: `room` for it.
     public mutating func append(_ record: CopyRecord) {
         precondition(Int(record.payloadByteCount) <= room, "a batch above its limit")
-        record.append(to: &headers)
+        let start = headerByteCount
+        if start + CopyLimits.recordHeaderByteCount > headers.count {
+            headers += [UInt8](repeating: 0, count: headers.count)
+        }
+        var span = headers.mutableSpan
+        record.store(into: &span, at: start)
         recordCount += 1
         payloadByteCount += Int(record.payloadByteCount)
     }
@@ -64,7 +71,7 @@ public struct BatchWriter: Sendable {
 
     /// The batch header and all record headers.
     public func headerBytes() -> [UInt8] {
-        var bytes = headers
+        var bytes = Array(headers.prefix(headerByteCount))
         var start = bytes.mutableSpan
         start.store(littleEndian: UInt32(VOP_COPY_MAGIC), at: 0)
         start.store(littleEndian: UInt16(VOP_COPY_VERSION), at: 4)
@@ -92,6 +99,5 @@ public struct BatchWriter: Sendable {
         recordCount = 0
         payloadByteCount = 0
         payloads.removeAll(keepingCapacity: true)
-        headers.removeLast(headers.count - CopyLimits.batchHeaderByteCount)
     }
 }

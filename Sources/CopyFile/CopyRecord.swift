@@ -78,19 +78,15 @@ public struct CopyRecord: Hashable, Sendable {
         self.offset = offset
     }
 
-    func append(to bytes: inout [UInt8]) {
-        let start = bytes.count
-        bytes.append(contentsOf: Self.emptyHeader)
-        var span = bytes.mutableSpan
-        span.store(littleEndian: token, at: start)
-        span.store(littleEndian: flags.rawValue, at: start + 8)
-        span.store(littleEndian: payloadByteCount, at: start + 12)
-        span.store(littleEndian: readableByteCount, at: start + 16)
-        span.store(littleEndian: writableByteCount, at: start + 20)
-        span.store(littleEndian: offset, at: start + 24)
+    func store(into bytes: inout MutableSpan<UInt8>, at start: Int) {
+        bytes.store(littleEndian: token, at: start)
+        bytes.store(littleEndian: flags.rawValue, at: start + 8)
+        bytes.store(littleEndian: payloadByteCount, at: start + 12)
+        bytes.store(littleEndian: readableByteCount, at: start + 16)
+        bytes.store(littleEndian: writableByteCount, at: start + 20)
+        bytes.store(littleEndian: offset, at: start + 24)
+        bytes.store(littleEndian: UInt32(0), at: start + 28)
     }
-
-    private static let emptyHeader = [UInt8](repeating: 0, count: CopyLimits.recordHeaderByteCount)
 
     /// From 32 bytes at `start`; what is not a header's is `reserved`.
     init(_ bytes: Span<UInt8>, at start: Int, reserved: inout UInt32) {

@@ -12,12 +12,15 @@ extension QueueChains {
 
     /// Somebody got a chain's readable bytes up to `reader`.
     mutating func markDelivered(_ token: UInt64, to holder: OpeningID, upTo reader: ChainReader) {
-        guard var held = taken[token] else { return }
-        if held.holder == nil, held.wasDelivered { counters.redeliveries.add() }
-        counters.bytesRead.add(UInt64(held.reader.remainingByteCount - reader.remainingByteCount))
-        held.reader = reader
-        held.holder = holder
-        taken[token] = held
+        var (isRepeated, byteCount) = (false, 0)
+        _ = taken.change(token) { held in
+            isRepeated = held.holder == nil && held.wasDelivered
+            byteCount = held.reader.remainingByteCount - reader.remainingByteCount
+            held.reader = reader
+            held.holder = holder
+        }
+        if isRepeated { counters.redeliveries.add() }
+        counters.bytesRead.add(UInt64(byteCount))
     }
 
     /// Checks all records of a batch, and only then applies them.
@@ -40,21 +43,11 @@ extension QueueChains {
         }
         guard record.token < nextToken else { throw .invalidArgument }
         guard record.token >= firstTokenOfLife else { throw .staleNFSFileHandle }
-        guard var held = taken[record.token] else { throw .alreadyInProcess }
-        guard held.holder == opening else { throw .notPermitted }
-        if held.plan.batch != answerBatch {
-            held.plan = AnswerPlan(batch: answerBatch, written: held.written)
+        let batch = answerBatch
+        let isTaken = try taken.change(record.token) { held throws(Errno) in
+            try held.plan(record, from: opening, in: batch)
         }
-        guard !held.plan.isComplete else { throw .alreadyInProcess }
-        guard held.reader.remainingByteCount == 0, record.offset == held.plan.written else {
-            throw .invalidArgument
-        }
-        guard record.payloadByteCount <= held.chain.writableByteCount - held.plan.written else {
-            throw .messageTooLong
-        }
-        held.plan.written += record.payloadByteCount
-        held.plan.isComplete = record.flags == .complete
-        taken[record.token] = held
+        guard isTaken else { throw .alreadyInProcess }
     }
 
     /// Applies a record that was checked.

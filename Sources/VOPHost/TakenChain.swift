@@ -1,3 +1,5 @@
+import CopyFile
+import SystemPackage
 import Virtqueue
 
 /// A chain that was taken from the driver and not completed: named by its token, held by at most one opening.
@@ -13,6 +15,19 @@ struct TakenChain {
     var wasDelivered = false
     /// What a batch of answers will make of it, while that batch is being checked.
     var plan = AnswerPlan()
+
+    /// Checks an answer after those before it in the same batch. Changes nothing but the plan.
+    mutating func plan(_ record: CopyRecord, from opening: OpeningID, in batch: UInt64) throws(Errno) {
+        guard holder == opening else { throw .notPermitted }
+        if plan.batch != batch { plan = AnswerPlan(batch: batch, written: written) }
+        guard !plan.isComplete else { throw .alreadyInProcess }
+        guard reader.remainingByteCount == 0, record.offset == plan.written else { throw .invalidArgument }
+        guard record.payloadByteCount <= chain.writableByteCount - plan.written else {
+            throw .messageTooLong
+        }
+        plan.written += record.payloadByteCount
+        plan.isComplete = record.flags == .complete
+    }
 }
 
 /// How far the records of one batch have come with a chain. It counts only in the batch that made it.

@@ -4,7 +4,16 @@
 /// Nobody else chooses the tokens, so nobody can make them collide; they collide when some are held for long, and then
 /// the places in between are searched, as many as there are values at most.
 struct TokenTable<Value> {
-    private var places: [(token: UInt64, value: Value)?]
+    private struct Place {
+        let token: UInt64
+        var value: Value
+
+        mutating func change<Failure: Error>(
+            _ body: (inout Value) throws(Failure) -> Void
+        ) throws(Failure) { try body(&value) }
+    }
+
+    private var places: [Place?]
     private(set) var count = 0
     /// How many are not at the place that their lowest bits name. While there are none, nothing has to be moved when
     /// one is taken out.
@@ -29,6 +38,16 @@ struct TokenTable<Value> {
                 if count * 2 > places.count { grow() }
             }
         }
+    }
+
+    /// Changes a value where it lies: no copy goes out and back.
+    ///
+    /// - Returns: whether there is one.
+    mutating func change<Failure: Error>(
+        _ token: UInt64, _ body: (inout Value) throws(Failure) -> Void
+    ) throws(Failure) -> Bool {
+        let place = find(token)
+        return try places[place]?.change(body) != nil
     }
 
     /// Takes a value out.
@@ -62,7 +81,7 @@ struct TokenTable<Value> {
     }
 
     private mutating func put(_ token: UInt64, _ value: Value, at place: Int) {
-        places[place] = (token, value)
+        places[place] = Place(token: token, value: value)
         if place != home(of: token) { displacedCount += 1 }
     }
 

@@ -33,7 +33,7 @@ struct Listing {
     /// - Parameter limit: bytes of entries at most.
     init(limit: Int, of node: Node, in attachment: Attachment, _ qids: QidMap) {
         self.limit = limit + Protocol9P.readReplyHeaderByteCount
-        frame = [UInt8](repeating: 0, count: self.limit)
+        frame = [UInt8](repeating: 0, count: min(self.limit, Listing.firstByteCount))
         (self.node, self.qids) = (node, qids)
         isRoot = node.isSamePlace(as: attachment.root)
     }
@@ -41,6 +41,8 @@ struct Listing {
     /// A record of the kernel's, names of four bytes, takes 24 bytes where an entry takes 28; for longer and shorter
     /// ones the entry is less longer. So many records always fit, and none is read twice.
     private static func recordByteCount(for room: Int) -> Int { min(room / 7 * 6, 1 << 16) }
+    /// Most directories are small, however much a client has room for: a frame grows by doubling.
+    private static let firstByteCount = 1 << 14
     /// Room below which a record of any name need not fit what is asked for.
     private static let leastRoom = 1024
 
@@ -87,6 +89,9 @@ struct Listing {
         let path = try path(of: inode)
         let start = end
         end += 24 + name.count
+        if end > frame.count {
+            frame += [UInt8](repeating: 0, count: min(max(end, 2 * frame.count), limit) - frame.count)
+        }
         var bytes = frame.mutableSpan
         bytes[start] = kind.rawValue
         // The version, unknown without a look at the file, stays zero.

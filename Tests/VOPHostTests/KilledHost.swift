@@ -135,7 +135,10 @@ final class KilledHost {
         return (try? read(path)) == value
     }
 
-    func mountCount() throws -> Int {
+    /// Waits for its tree's mount and the link's, and none of the dead: what is answered may be before the link's is there.
+    func awaitBothMounts() throws { try serve { try mountCount() == 2 } }
+
+    private func mountCount() throws -> Int {
         let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
         return mounts.split(separator: "\n").count { $0.contains(directory) }
     }

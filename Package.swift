@@ -45,6 +45,13 @@ let package = Package(
         .executable(name: "9p-server", targets: ["9p-server"]),
         .executable(name: "9p-mount", targets: ["9p-mount"]),
     ],
+    traits: [
+        .default(enabledTraits: ["PCI"]),
+        .trait(
+            name: "PCI",
+            description:
+                "Finds PCI functions with libpci (GPL-2 or later); without it a build is all Apache-2.0"),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -55,6 +62,10 @@ let package = Package(
         .target(name: "CVOP", path: "abi", exclude: ["tests", "golden"], publicHeadersPath: "include"),
         .target(name: "CLinux", cSettings: c),
         .systemLibrary(name: "CFUSE", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .systemLibrary(name: "CLibPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
+        .target(
+            name: "CPCI", dependencies: [.target(name: "CLibPCI", condition: .when(traits: ["PCI"]))],
+            cSettings: c + [.define("VOP_HAS_LIBPCI", .when(traits: ["PCI"]))]),
         library("LinuxSystem", ["CLinux", system]),
 
         // 1 · checked memory · bytes and values
@@ -71,6 +82,10 @@ let package = Package(
         // 3 · links
         library("Links", ["CVOP", "LinuxSystem", "SharedMemory", "Virtio", system]),
         tests("Links", ["TestSupport", "CVOP", "CLinux", "SharedMemory", "Virtio", "LinuxSystem", system]),
+
+        library("PCILinks", ["CPCI", "CLinux", "Links", "LinuxSystem", "SharedMemory", system]),
+        tests(
+            "PCILinks", ["TestSupport", "Links", "LinuxSystem", "SharedMemory", system], exclude: ["Dumps"]),
 
         // 4 · one side of the page each · 9P over anything that carries frames
         library(
@@ -120,7 +135,7 @@ let package = Package(
                 "Commands", "ControlTree", "FUSEMount", "Links", "DevicePage", "SharedMemory", "Virtio",
                 "LinuxSystem", argumentParser, logging, system,
             ]),
-        tool("vopctl", ["DevicePage", "Virtio", "LinuxSystem"]),
+        tool("vopctl", ["PCILinks", "DevicePage", "Virtio", "LinuxSystem"]),
         tool(
             "vophostd",
             [

@@ -12,13 +12,16 @@ public final class Mapping: @unchecked Sendable {
     /// Its number among the guarded ones; `nil` for memory that nobody else can take away.
     private let guardNumber: CInt?
 
-    /// Maps the first `byteCount` bytes of `descriptor`, shared, for reading and writing.
+    /// Maps `byteCount` bytes of `descriptor` from `offset` on, a page's start, shared, for reading and writing.
     ///
     /// - Parameter mayVanish: its pages may be taken away by somebody else, or lost by the machine. Then they are zeros
     ///   from there on, of this process alone, and `hasVanished` says so; without it that ends the process (SIGBUS).
-    public init(of descriptor: CInt, byteCount: Int, mayVanish: Bool = false) throws(Errno) {
+    public init(
+        of descriptor: CInt, at offset: Int64 = 0, byteCount: Int, mayVanish: Bool = false
+    ) throws(Errno) {
         guard byteCount > 0,
-            let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+            let address = unsafe mmap(
+                nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, off_t(offset))
         else { throw .invalidArgument }
         // SAFETY: MAP_FAILED is the all-ones address; anything else is `byteCount` mapped bytes.
         guard UInt(bitPattern: address) != .max else { throw Errno(rawValue: errno) }

@@ -9,7 +9,7 @@ struct GrammarTests {
         "objects and verbs may be shortened while they stay unambiguous, options stand anywhere",
         arguments: [
             ["page", "decode", page, "-j"], ["-j", "page", "decode", page], ["page", "-j", "decode", page],
-            ["pa", "dec", "--json", page], ["p", "dec", "-j", "--", page],
+            ["pa", "dec", "--json", page], ["pag", "dec", "-j", "--", page],
             ["--timeout", "5s", "-j", "page", "decode", page],
             ["-j", "--timeout=5s", "page", "decode", page],
         ])
@@ -23,7 +23,7 @@ struct GrammarTests {
     @Test(
         "what is unknown or ambiguous is refused in one line that lists what there is",
         arguments: [
-            (["frobnicate"], "link, page, device, queue, driver, monitor"),
+            (["frobnicate"], "link, page, device, queue, driver, pci, monitor"),
             (["d", "show"], "device, driver"),
             (["device", "frobnicate"], "show, list, add, set, del, reset"),
             (["device", "s"], "show, set"),
@@ -36,7 +36,7 @@ struct GrammarTests {
             (["link", "show", "--timeout", "soon"], "500ms"),
             (["link", "show", "--timeout", "0s"], "500ms"),
             (["link", "show", "--side", "left"], "host or guest"),
-            (["help", "frobnicate"], "link, page, device, queue, driver, monitor"),
+            (["help", "frobnicate"], "link, page, device, queue, driver, pci, monitor"),
         ])
     func refused(words: [String], says: String) async throws {
         let scratch = try TemporaryDirectory()

@@ -10,7 +10,8 @@ struct HelpTests {
         "page decode",
         "device", "device show", "device list", "device add", "device set", "device del", "device reset",
         "queue",
-        "queue show", "queue dump", "driver", "driver list", "driver bind", "driver unbind", "monitor",
+        "queue show", "queue dump", "driver", "driver list", "driver bind", "driver unbind", "pci",
+        "pci list", "monitor",
     ]
 
     private static func golden(_ command: String) -> String {

@@ -18,11 +18,14 @@ struct CommandWords {
         ("device", ["show", "list", "add", "set", "del", "reset"]),
         ("queue", ["show", "dump"]),
         ("driver", ["list", "bind", "unbind"]),
+        ("pci", ["list"]),
         ("monitor", []),
     ]
 
     /// Options whose value is the next word.
-    private static let optionsWithValue: Set<String> = ["--timeout", "--tree", "--side"]
+    private static let optionsWithValue: Set<String> = [
+        "--timeout", "--tree", "--side", "--dump", "--rules", "--sysfs",
+    ]
 
     init(_ arguments: [String]) throws(Failure) {
         var rest = arguments[...]

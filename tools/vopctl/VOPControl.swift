@@ -9,8 +9,8 @@ struct VOPControl: ParsableCommand {
         abstract: "Looks at and changes VOP links, devices and drivers.",
         usage: "vopctl [OPTION]... OBJECT [VERB] [ARGUMENT]...",
         discussion: """
-            Works through the control trees that vophostd and vopguestd mount, and through nothing else. A DEVICE is \
-            LINK/NAME. Objects and verbs may be shortened as long as they stay unambiguous; without a verb it is show. \
+            Works through the control trees that vophostd and vopguestd mount, and through nothing else; only pci looks \
+            at this machine's bus. A DEVICE is LINK/NAME. Objects and verbs may be shortened as long as they stay unambiguous; without a verb it is show. \
             Options may stand anywhere. -b FILE performs a command a line (- is standard input). add-device is device add.
 
             Exit codes: 0 done; 1 wrong usage, or something on this side; 2 the service or the other side refused; \
@@ -19,7 +19,7 @@ struct VOPControl: ParsableCommand {
         version: Version.line(of: "vopctl"),
         subcommands: [
             LinkObject.self, PageObject.self, DeviceObject.self, QueueObject.self, DriverObject.self,
-            MonitorVerb.self,
+            PCIObject.self, MonitorVerb.self,
         ])
 }
 
@@ -54,4 +54,10 @@ struct DriverObject: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "driver", abstract: "What drives a device on the guest's side.",
         subcommands: [DriverList.self, DriverBind.self, DriverUnbind.self])
+}
+
+struct PCIObject: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pci", abstract: "PCI functions of this machine that could be links.",
+        subcommands: [PCIList.self])
 }

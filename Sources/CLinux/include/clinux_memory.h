@@ -39,6 +39,18 @@ static inline void clinux_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST);
 static inline void clinux_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 static inline void clinux_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
+/// Everything stored before, a device's memory among it, is on its way before anything that is stored after: for a
+/// doorbell register behind what it tells of.
+static inline void clinux_fence_device_store(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("sfence" ::: "memory");
+#elif defined(__aarch64__)
+    __asm__ volatile("dmb oshst" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /// Copies by aligned volatile words: for device memory, where memcpy's unaligned or wide accesses may fault.
 void clinux_copy_from_device(void *to, const void *from, size_t count);
 void clinux_copy_to_device(void *to, const void *from, size_t count);

@@ -132,7 +132,8 @@ let package = Package(
         library(
             "LinkDaemon",
             [
-                "Commands", "ControlTree", "FUSEMount", "Links", "DevicePage", "SharedMemory", "Virtio",
+                "Commands", "ControlTree", "FUSEMount", "Links", "PCILinks", "DevicePage", "SharedMemory",
+                "Virtio",
                 "LinuxSystem", argumentParser, logging, system,
             ]),
         tool("vopctl", ["PCILinks", "DevicePage", "Virtio", "LinuxSystem"]),

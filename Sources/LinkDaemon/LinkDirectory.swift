@@ -88,6 +88,21 @@ enum LinkDirectory {
                 try control.requireDown()
                 control.plan.vectorCount = Int(count)
             })
+        directory.add(
+            "pci",
+            Attribute(FunctionChoice.format, get: { control.plan.function }) { function, _ throws(Refusal) in
+                try control.requireDown()
+                control.plan.function = function
+            })
+        directory.add(
+            "pci_access",
+            Attribute(
+                .choice(FunctionAccess.allCases.map(\.rawValue)),
+                get: { control.plan.functionAccess.rawValue }
+            ) { word, _ throws(Refusal) in
+                try control.requireDown()
+                if let access = FunctionAccess(rawValue: word) { control.plan.functionAccess = access }
+            })
     }
 
     private static func windowByteCount(_ control: LinkControl) -> Attribute {

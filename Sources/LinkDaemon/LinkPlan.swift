@@ -1,6 +1,7 @@
 import ControlTree
 import Links
 import LinuxSystem
+import PCILinks
 import SystemPackage
 import Virtio
 
@@ -14,6 +15,9 @@ public struct LinkPlan: Sendable {
     /// This daemon serves the memory of an ivshmem link; else it joins whoever does.
     public var isServer: Bool
     public var vectorCount = MeetingLimits.defaultVectorCount
+    /// The PCI function that is our end of an ivshmem or a PCI link; and the way to it.
+    var function = FunctionChoice.none
+    var functionAccess = FunctionAccess.best
     /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
     public let runtimePath: String
     /// A directory of the link's own, for what is saved of it: there from the first thing that is saved.
@@ -50,23 +54,38 @@ public struct LinkPlan: Sendable {
                 SharedMemorySettings(
                     socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount,
                     recordPath: resumes ? runtimePath + "/meeting" : nil))
-        case .ivshmem: return try IvshmemLink(side, over: try makePort())
+        case .ivshmem, .pci: return try IvshmemLink(side, kind: kind.rawValue, over: try makePort(side))
         }
     }
 
-    private func makePort() throws(LinkError) -> any SharedMemoryPort {
+    private func makePort(_ side: Side) throws(LinkError) -> any SharedMemoryPort {
+        if kind == .pci || function != .none { return try makeFunctionPort(side) }
         let settings = IvshmemSocketSettings(
             socketPath: socketPath, socketMode: socketMode, byteCount: windowByteCount,
             vectorCount: vectorCount)
         return isServer ? try IvshmemServer(settings) : try IvshmemMember(settings)
     }
 
+    private func makeFunctionPort(_ side: Side) throws(LinkError) -> any SharedMemoryPort {
+        var settings = PCISettings(
+            ruleName: kind == .ivshmem ? "ivshmem" : nil, way: functionAccess.way,
+            // Where the function does not say it, the sides are told apart by it.
+            ownNumber: PeerNumber(rawValue: side == .host ? 0 : 1))
+        do throws(RuleFileError) { settings.rules = try RuleFile.table() } catch {
+            throw .configuration("\(error)")
+        }
+        if case .at(let address) = function { settings.address = address }
+        return try PCIPort(settings)
+    }
+
     /// - Throws: `EINVAL` for what is still to be set: its owner's fault.
     func requireComplete() throws(Refusal) {
+        if kind == .pci || kind == .ivshmem && function != .none { return }
         guard !socketPath.isEmpty else {
+            let orFunction = kind == .ivshmem ? ", or the address of a PCI function to `pci`," : ""
             throw Refusal(
                 .invalidArgument,
-                "a link of kind \(kind.rawValue) needs a socket; write a path to `socket` first")
+                "a link of kind \(kind.rawValue) needs a socket; write a path to `socket`\(orFunction) first")
         }
         guard kind == .ivshmem, isServer else { return }
         if let fault = MeetingLimits.fault(ivshmemByteCount: windowByteCount) {
@@ -81,4 +100,6 @@ public enum LinkKind: String, Sendable, CaseIterable {
     case shm
     /// One memory that both map, handed out over a unix socket by the protocol of QEMU's ivshmem server.
     case ivshmem
+    /// The same in the memory of any PCI function that a rule knows.
+    case pci
 }

@@ -59,6 +59,7 @@ final class SavedLink {
 
     private static func names(in node: Directory) -> [String] {
         let timeouts = (node["timeouts"] as? Directory)?.children.map { "timeouts/\($0.name)" } ?? []
-        return ["kind", "socket", "socket_mode", "window_bytes", "serve", "vectors"] + timeouts
+        return ["kind", "socket", "socket_mode", "window_bytes", "serve", "vectors", "pci", "pci_access"]
+            + timeouts
     }
 }

@@ -16,7 +16,7 @@ struct BatchTests {
         let one = try await Command.run("page", "decode", "\(Self.golden)/full.bin").output
         let two = try await Command.run("page", "decode", "\(Self.golden)/removed.bin").output
         let result = try await batch(
-            "# two pages", "", "page decode \(Self.golden)/full.bin", "p dec \(Self.golden)/removed.bin")
+            "# two pages", "", "page decode \(Self.golden)/full.bin", "pa dec \(Self.golden)/removed.bin")
         #expect(result.status == 0 && result.output == one + two)
     }
 

@@ -125,7 +125,7 @@ final class LinkControl {
         guard case .starting = phase else { return }
         phase = .up
         saved?.save(isUp: true)
-        reporter.report("link-started", "\(plan.kind.rawValue) on \(plan.socketPath)")
+        reporter.report("link-started", "\(plan.kind.rawValue) on \(plan.place)")
         takePending()?.succeed()
     }
 

@@ -43,6 +43,15 @@ public struct LinkPlan: Sendable {
         set { timeouts[name] = newValue }
     }
 
+    /// Where it leads, for people.
+    var place: String {
+        switch function {
+        case .at(let address) where kind != .shm: "\(address)"
+        case .any where kind == .ivshmem: "the PCI bus"
+        default: kind == .pci ? "the PCI bus" : socketPath
+        }
+    }
+
     /// Makes the link, not yet started.
     ///
     /// - Parameter resumes: its meetings may be taken up again after this process was killed.

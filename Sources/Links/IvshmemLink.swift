@@ -38,7 +38,6 @@ public final class IvshmemLink: Link {
     private var lastNote = ""
     /// Of all windows of this process, as last looked at.
     private var lossCount = MemoryWindow.lossCount
-    /// Whether somebody here waits for something of the peer's. `nil`: nobody can say.
     public var isPeerAwaited: (() -> Bool)?
 
     /// - Parameters:
@@ -229,7 +228,6 @@ public final class IvshmemLink: Link {
     private func begin() {
         met = nil
         (rung, wasRung) = (DoorbellSet(), false)
-        liveness.sawPeer()
         meeting?.begin(side == .host ? takeMeetingNumber() : UInt64.random(in: 1 ... .max))
         if state == .up { state = .waiting }
         retry.restart()

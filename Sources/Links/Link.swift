@@ -84,7 +84,19 @@ public protocol Link: AnyObject {
     /// answer of `nil`: nobody can say, so that it sleeps at once.
     var ringNews: (() -> Bool?)? { get set }
 
+    /// Whether somebody here waits for something of the peer's: asked where nothing tells that the peer is gone but that it
+    /// does not answer, and then from time to time only. `nil`: nobody can say.
+    var isPeerAwaited: (() -> Bool)? { get set }
+
     var counters: LinkCounters { get }
+}
+
+extension Link {
+    /// A link that is told of its peer's end has no use for it.
+    public var isPeerAwaited: (() -> Bool)? {
+        get { nil }
+        set {}
+    }
 }
 
 @frozen

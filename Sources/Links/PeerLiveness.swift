@@ -3,7 +3,7 @@
 ///
 /// ```
 ///   silent ──we ring──► waiting ──quiet for so long──► asked ──no echo for so long──► gone
-///      ▲                   │ a sign of the peer's          │ echo
+///      ▲                   │ a sign of the peer's          │ that, or an echo
 ///      └───────────────────┴───────────────────────────────┘   and waiting again where somebody still waits
 /// ```
 struct PeerLiveness {
@@ -24,6 +24,8 @@ struct PeerLiveness {
     let answerLimit: Duration
     private var phase = Phase.silent
     private var ping: UInt64 = 0
+    /// The peer has shown that it runs since this was last looked at.
+    private var hasSign = false
 
     init(quietLimit: Duration, answerLimit: Duration) {
         self.quietLimit = quietLimit
@@ -40,11 +42,13 @@ struct PeerLiveness {
 
     /// We rang the peer, or would have if it were not looking by itself.
     mutating func rang(now: @autoclosure () -> ContinuousClock.Instant) {
-        if case .silent = phase { phase = .waiting(until: now() + quietLimit) }
+        guard case .silent = phase else { return }
+        hasSign = false
+        phase = .waiting(until: now() + quietLimit)
     }
 
     /// The peer rang, or wrote something: it runs.
-    mutating func sawPeer() { phase = .silent }
+    mutating func sawPeer() { hasSign = true }
 
     /// - Parameters:
     ///   - echo: which question the peer answered last; asked for only where one is open.
@@ -56,15 +60,19 @@ struct PeerLiveness {
         case .silent: return .nothing
         case .waiting(let until):
             guard until <= now else { return .nothing }
+            if hasSign { return isThere(now, isAwaited()) }
             ping &+= 1
             phase = .asked(until: now + answerLimit)
             return .ask(ping)
         case .asked(let until):
-            if echo() == ping {
-                phase = isAwaited() ? .waiting(until: now + quietLimit) : .silent
-                return .nothing
-            }
+            if hasSign || echo() == ping { return isThere(now, isAwaited()) }
             return until <= now ? .gone : .nothing
         }
+    }
+
+    private mutating func isThere(_ now: ContinuousClock.Instant, _ isAwaited: Bool) -> Step {
+        hasSign = false
+        phase = isAwaited ? .waiting(until: now + quietLimit) : .silent
+        return .nothing
     }
 }

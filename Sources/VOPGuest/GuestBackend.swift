@@ -47,6 +47,7 @@ public final class GuestBackend {
         context = GuestContext(link: link, settings: settings, clock: clock, report: events)
         context.writeDown = { [unowned self] in writeDown() }
         link.ringNews = { [weak self] in self?.ringNews }
+        link.isPeerAwaited = { [weak self] in self?.isHostAwaited ?? false }
     }
 
     // MARK: The loop
@@ -111,6 +112,8 @@ public final class GuestBackend {
         }
         return news
     }
+
+    private var isHostAwaited: Bool { devices.contains { $0.driver?.isHostAwaited ?? false } }
 
     // MARK: The peer
 

@@ -29,6 +29,10 @@ public protocol GuestDriver: AnyObject {
     var pollDescriptor: CInt? { get }
     var nextDeadline: ContinuousClock.Instant? { get }
 
+    /// It has asked the host for something that is still to come, and that somebody waits for; buffers that lie there for
+    /// whatever may come are nothing of the kind.
+    var isHostAwaited: Bool { get }
+
     /// What it gives to its users, by attribute name: `socket`, `tag`, `interface`…
     var outputs: [DriverOutput] { get }
 }
@@ -36,6 +40,7 @@ public protocol GuestDriver: AnyObject {
 extension GuestDriver {
     public var pollDescriptor: CInt? { nil }
     public var nextDeadline: ContinuousClock.Instant? { nil }
+    public var isHostAwaited: Bool { false }
     public var outputs: [DriverOutput] { [] }
     public func configChanged() throws(GuestDriverError) {}
 }

@@ -155,6 +155,10 @@ import Virtio
         guest.ring(host.allocateDoorbell())
         try bench.run { header.peerEcho == 1 && guest.nextDeadline == nil }
         #expect(host.state == .up && guest.state == .up && host.nextDeadline == nil)
+
+        guest.isPeerAwaited = { true }
+        guest.ring(host.allocateDoorbell())
+        try bench.run { header.peerEcho == 3 }
     }
 
     @Test(

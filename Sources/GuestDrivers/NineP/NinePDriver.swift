@@ -104,6 +104,7 @@ final class NinePDriver: GuestDriver {
     // MARK: The loop
 
     var pollDescriptor: CInt? { poller.rawDescriptor }
+    var isHostAwaited: Bool { !requests.isEmpty }
 
     var nextDeadline: ContinuousClock.Instant? {
         if let moreToDoSince { return moreToDoSince }

@@ -171,6 +171,8 @@ struct ListeningTests {
         let client = RawClient(over: ByteStream(reading: try open("out", .readOnly), writing: writing))
         try read(client)
         #expect(server.printed == "serving share=\(top.path)/tree on fd:0,1\n")
+        server.process.signal(SIGUSR1)
+        try eventually("the counts, elsewhere") { server.printed.contains("resumed_fids=") }
         server.process.signal(SIGTERM)
         #expect(try server.waitForEnd() == .exited(0))
     }

@@ -138,20 +138,20 @@ struct ServeCommand: ParsableCommand {
         }
         let sockets = try socketServers(server, journals)
         let ending = Ending(carrierCount: carriers.count + sockets.count)
+        // What is a client's own shall not be told it.
+        let told: FileDescriptor =
+            listen.contains(where: \.isStandardOutput) ? .standardError : .standardOutput
         let watch: SignalWatch
         do throws(Failure) {
             let file = try metrics.map { path throws(Failure) in try MetricsFile(at: path, of: server, logger)
             }
-            watch = SignalWatch(server, ending, file)
+            watch = SignalWatch(server, ending, file, telling: told)
         } catch {
             for socket in sockets { socket.withdraw() }
             throw error
         }
         defer { watch.close() }
         _ = try Thread("9p-signals") { watch.run(signals) }
-        // What is a client's own shall not be told it.
-        let told: FileDescriptor =
-            listen.contains(where: \.isStandardOutput) ? .standardError : .standardOutput
         let loops = try sockets.map { try ServeCommand.start($0, server, ending, telling: told) }
         for carrier in carriers { try ServeCommand.start(carrier, server, ending, telling: told) }
         // Whoever waits in a copy file is ended with the process; its chains go back to the queue.

@@ -7,11 +7,13 @@ import SystemPackage
 final class SignalWatch: Sendable {
     private let server: NinePServer
     private let ending: Ending
+    private let told: FileDescriptor
     /// Until `close`.
     private let file: Mutex<MetricsFile?>
 
-    init(_ server: NinePServer, _ ending: Ending, _ file: MetricsFile?) {
-        (self.server, self.ending) = (server, ending)
+    /// - Parameter told: where the counts go that SIGUSR1 asks for.
+    init(_ server: NinePServer, _ ending: Ending, _ file: MetricsFile?, telling told: FileDescriptor) {
+        (self.server, self.ending, self.told) = (server, ending, told)
         self.file = Mutex(file)
     }
 
@@ -27,7 +29,7 @@ final class SignalWatch: Sendable {
                 switch signals.take() {
                 case nil: _ = try poller.wait(for: interval.map { _ in max(.zero, due - .now) })
                 case .user1:
-                    Main.say(server.tallies.text, on: .standardOutput)
+                    Main.say(server.tallies.text, on: told)
                     renew()
                 default: return
                 }

@@ -13,12 +13,18 @@ await "the mount" mountpoint -q "$mount"
 mounter() { pgrep -f "^$bin/9p-mount .* $mount\$"; }
 serving=$(mounter)
 
-restart_guest() {
+kill_guest() {
     kill -KILL "${process[vopguestd]}"
     wait "${process[vopguestd]}" 2>/dev/null || true
+}
+start_guest() {
     start vopguestd "$bin/vopguestd" --tree "$work/guest" --state "$work/state" --sockets "$work/sockets"
     await "the guest's tree" test -e "$work/guest/version"
     [ -d "$work/guest/links/ep0" ] || guest_ctl link add ep0 kind=shm "socket=$work/ep0.sock" >/dev/null
+}
+restart_guest() {
+    kill_guest
+    start_guest
 }
 serves() {
     [ "$(timeout 60 sha256sum <"$mount/data")" = "$sum" ] || fail "$1: the content is another"
@@ -69,10 +75,10 @@ await "the event" grep -q 'by somebody else; it is not mounted again until' "$wo
 echo "$mount" >"$guest/mount"
 await "the mount, asked for again" mountpoint -q "$mount"
 await "its record" test -s "$work/sockets/share.sock.mount"
-kill -KILL "${process[vopguestd]}"
+kill_guest
 fusermount3 -u "$mount"
 await "no record of what was unmounted while nobody looked" test ! -e "$work/sockets/share.sock.mount"
-restart_guest
+start_guest
 await "the device" test -e "$guest/mount"
 await "its socket" test -S "$work/sockets/share.sock"
 [ -z "$(cat "$guest/mount")" ] || fail "a mount that was unmounted while no daemon ran is still wanted"

@@ -14,7 +14,7 @@ table = open(sys.argv[2]).read()
 expected = {
     "ring cycle, ": 2, "allocations in that loop": 1, "retains in that loop": 1, "releases in that loop": 1,
     "wake-up round trip over shm": 3, "guest buffer → backend": 6, "backend → guest buffer": 6,
-    "chains through copy": 2, "reads across the link per request": 2, "9P ": 22, "through VOP: ": 10, "idle, ": 10,
+    "chains through copy": 2, "reads across the link per request": 2, "9P ": 22, "through VOP: ": 13, "idle, ": 10,
     "a device while ": 4,
 }
 for prefix, count in expected.items():

@@ -39,7 +39,8 @@ final class InterruptedCallers: Sendable {
 
     private func watch() {
         while true {
-            let entries = state.withLock { $0.entries }
+            // A list of our own: of one that is shared, who adds the next would make a copy while it holds the lock.
+            let entries = state.withLock { $0.entries.map { $0 } }
             for entry in entries where !entry.interruption.isRequested {
                 guard ThreadStatus(of: entry.process)?.isBeingKilled ?? true else { continue }
                 entry.interruption.interrupt()

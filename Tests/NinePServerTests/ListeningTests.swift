@@ -18,11 +18,15 @@ struct ListeningTests {
 
     private var export: [String] { ["--export", "share=\(top.path)/tree"] }
 
-    /// Where it says that it serves; one of several begins so.
+    /// Where it says that it serves; one of several begins so. Each has a line of its own, the first of which is
+    /// not yet this one.
     private func place(_ server: ServerProcess, _ beginning: String = "tcp:") throws -> TCPPlace {
         try server.waitUntilServing()
-        let words = server.printed.split { $0 == " " || $0 == "\n" }
-        let word = try #require(words.first { $0.hasPrefix(beginning) }, "\(server.printed)")
+        let words = { server.printed.split { $0 == " " || $0 == "\n" } }
+        try eventually("a line with \(beginning)") {
+            server.printed.hasSuffix("\n") && words().contains { $0.hasPrefix(beginning) }
+        }
+        let word = try #require(words().first { $0.hasPrefix(beginning) }, "\(server.printed)")
         let address = try #require(TCPAddress(String(word.dropFirst(4)), standardPort: 1))
         return try #require(try TCPPlace.all(of: address).first)
     }

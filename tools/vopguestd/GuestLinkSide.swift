@@ -36,7 +36,7 @@ final class GuestLinkSide: LinkSide {
     }
 
     let devices = Directory(mode: 0o755)
-    private let counted = GuestMetrics()
+    private let counted = DeviceMetrics()
     var metrics: any LinkMetrics { counted }
     private let backend: GuestBackend
     private let reporter: LinkReporter
@@ -116,7 +116,7 @@ final class GuestLinkSide: LinkSide {
     private func list() {
         listing.isStale = false
         let snapshots = backend.snapshots
-        counted.note(snapshots) { backend.queueCounters(of: $0) }
+        counted.note(snapshots.map { $0.counted(backend.queueCounters(of: $0.name)) })
         let names = snapshots.map(\.name)
         for child in devices.children where !names.contains(child.name) {
             devices.remove(child.name, isForGood: false)

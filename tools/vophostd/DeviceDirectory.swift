@@ -1,5 +1,6 @@
 import ControlTree
 import HostDevices
+import LinkDaemon
 import Links
 import LinuxSystem
 import SystemPackage
@@ -15,7 +16,7 @@ final class DeviceDirectory {
     private(set) var configured: [DeviceNode] = []
     /// Where queues write down what is in flight; `nil` where they do not.
     private let recordPath: String?
-    let metrics = HostMetrics()
+    let metrics = DeviceMetrics()
     /// Told after each change of what is configured.
     var onChange: () -> Void = {}
 
@@ -35,13 +36,13 @@ final class DeviceDirectory {
     }
 
     func changed() {
-        metrics.note(configured)
+        metrics.note(configured.map(\.counted))
         onChange()
     }
 
     /// Says that what a device shows may have changed. For the events of the backend.
     func note(_ event: HostEvent) {
-        metrics.note(configured)
+        metrics.note(configured.map(\.counted))
         if let name = event.device {
             devices[name]?.noteChange()
         } else {

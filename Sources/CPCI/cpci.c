@@ -20,6 +20,9 @@ static void give_up(char *format, ...) {
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    // Nobody is there to go back to, and to return is not allowed.
+    if (!escape)
+        abort();
     longjmp(*escape, 1);
 }
 
@@ -134,12 +137,13 @@ int cpci_scan(const char *sysfs, const char *dump, struct cpci_function **functi
     access->warning = keep_quiet;
     access->debug = keep_quiet;
     int result = scan(access, sysfs, dump);
+    escape = NULL;
     if (result == 0)
         result = describe_all(access, functions, count);
+    escape = NULL;
     if (result != 0)
         memcpy(message, reason, sizeof reason);
     pci_cleanup(access);
-    escape = NULL;
     return result;
 }
 

@@ -39,18 +39,3 @@ extension FunctionChoice: CustomStringConvertible {
         }
     }
 }
-
-/// By which way the function is reached, as its owner has written it.
-enum FunctionAccess: String, CaseIterable, Sendable {
-    case best
-    case vfio
-    case polling
-
-    var way: PCISettings.Way {
-        switch self {
-        case .best: .best
-        case .vfio: .only(.vfio)
-        case .polling: .only(.polling)
-        }
-    }
-}

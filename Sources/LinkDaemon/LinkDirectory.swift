@@ -1,6 +1,7 @@
 import ControlTree
 import DevicePage
 import Links
+import PCILinks
 import SharedMemory
 import SystemPackage
 
@@ -97,11 +98,11 @@ enum LinkDirectory {
         directory.add(
             "pci_access",
             Attribute(
-                .choice(FunctionAccess.allCases.map(\.rawValue)),
+                .choice(PCISettings.Way.allCases.map(\.rawValue)),
                 get: { control.plan.functionAccess.rawValue }
             ) { word, _ throws(Refusal) in
                 try control.requireDown()
-                if let access = FunctionAccess(rawValue: word) { control.plan.functionAccess = access }
+                if let access = PCISettings.Way(rawValue: word) { control.plan.functionAccess = access }
             })
     }
 

@@ -17,7 +17,7 @@ public struct LinkPlan: Sendable {
     public var vectorCount = MeetingLimits.defaultVectorCount
     /// The PCI function that is our end of an ivshmem or a PCI link; and the way to it.
     var function = FunctionChoice.none
-    var functionAccess = FunctionAccess.best
+    var functionAccess = PCISettings.Way.best
     /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
     public let runtimePath: String
     /// A directory of the link's own, for what is saved of it: there from the first thing that is saved.
@@ -43,13 +43,14 @@ public struct LinkPlan: Sendable {
         set { timeouts[name] = newValue }
     }
 
+    /// Our end is a PCI function.
+    private var goesByFunction: Bool { kind == .pci || kind == .ivshmem && function != .none }
+
     /// Where it leads, for people.
     var place: String {
-        switch function {
-        case .at(let address) where kind != .shm: "\(address)"
-        case .any where kind == .ivshmem: "the PCI bus"
-        default: kind == .pci ? "the PCI bus" : socketPath
-        }
+        guard goesByFunction else { return socketPath }
+        if case .at(let address) = function { return "\(address)" }
+        return "the PCI bus"
     }
 
     /// Makes the link, not yet started.
@@ -68,7 +69,7 @@ public struct LinkPlan: Sendable {
     }
 
     private func makePort(_ side: Side) throws(LinkError) -> any SharedMemoryPort {
-        if kind == .pci || function != .none { return try makeFunctionPort(side) }
+        if goesByFunction { return try makeFunctionPort(side) }
         let settings = IvshmemSocketSettings(
             socketPath: socketPath, socketMode: socketMode, byteCount: windowByteCount,
             vectorCount: vectorCount)
@@ -77,7 +78,7 @@ public struct LinkPlan: Sendable {
 
     private func makeFunctionPort(_ side: Side) throws(LinkError) -> any SharedMemoryPort {
         var settings = PCISettings(
-            ruleName: kind == .ivshmem ? "ivshmem" : nil, way: functionAccess.way,
+            ruleName: kind == .ivshmem ? "ivshmem" : nil, way: functionAccess,
             // Where the function does not say it, the sides are told apart by it.
             ownNumber: PeerNumber(rawValue: side == .host ? 0 : 1))
         do throws(RuleFileError) { settings.rules = try RuleFile.table() } catch {
@@ -89,7 +90,7 @@ public struct LinkPlan: Sendable {
 
     /// - Throws: `EINVAL` for what is still to be set: its owner's fault.
     func requireComplete() throws(Refusal) {
-        if kind == .pci || kind == .ivshmem && function != .none { return }
+        if goesByFunction { return }
         guard !socketPath.isEmpty else {
             let orFunction = kind == .ivshmem ? ", or the address of a PCI function to `pci`," : ""
             throw Refusal(

@@ -38,11 +38,7 @@ public struct LinkCandidate: Hashable, Sendable {
     ///
     /// - Throws: `.unusable`, with what is in the way of each.
     func access(by way: PCISettings.Way) throws(PCIError) -> Access {
-        let allowed: [Access] =
-            switch way {
-            case .best: Access.allCases
-            case .only(let access): [access]
-            }
+        let allowed = way.allowed
         if let free = allowed.first(where: { obstacles[$0]?.isEmpty == true }) { return free }
         throw .unusable(
             function.address, obstacles.filter { allowed.contains($0.key) },

@@ -23,6 +23,9 @@ public struct PCIFunction: Hashable, Sendable {
 
     public func bar(_ index: BARIndex) -> BAR? { bars.first { $0.index == index } }
 
+    /// `0500`
+    public var classText: String { classCode.hex(4) }
+
     /// `1af4:1110`
     public var identity: String { "\(vendorID.hex(4)):\(deviceID.hex(4))" }
 }

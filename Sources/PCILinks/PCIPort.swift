@@ -9,7 +9,8 @@ public final class PCIPort: SharedMemoryPort {
     private enum State {
         case closed
         case looking(next: ContinuousClock.Instant)
-        case attached(OpenFunction, nextLook: ContinuousClock.Instant)
+        /// VFIO says when the function goes; without it somebody has to look.
+        case attached(OpenFunction, nextLook: ContinuousClock.Instant?)
     }
 
     private let settings: PCISettings
@@ -72,7 +73,7 @@ public final class PCIPort: SharedMemoryPort {
             return isRequested || clock.now >= next ? look() : SharedMemoryPortEvents()
         case .attached(let function, let nextLook):
             if isRequested { return lose("the kernel asked for it back") }
-            guard clock.now >= nextLook else { return SharedMemoryPortEvents() }
+            guard let nextLook, clock.now >= nextLook else { return SharedMemoryPortEvents() }
             if function.isGone { return lose("it does not answer any more") }
             state = .attached(function, nextLook: clock.now + settings.retry)
             return SharedMemoryPortEvents()
@@ -87,7 +88,7 @@ public final class PCIPort: SharedMemoryPort {
             let access = try candidate.access(by: settings.way)
             let function = try OpenFunction(
                 candidate, by: access, ownNumber: settings.ownNumber, request: request)
-            state = .attached(function, nextLook: clock.now + settings.retry)
+            state = .attached(function, nextLook: access == .vfio ? nil : clock.now + settings.retry)
             lastFault = ""
             var events = SharedMemoryPortEvents(change: .attached)
             events.notes = [Self.note(function)]

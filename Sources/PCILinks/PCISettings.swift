@@ -2,11 +2,21 @@ public import Links
 
 /// What is configured of a link over a PCI function.
 public struct PCISettings: Sendable, Hashable {
-    /// Which of the two ways to the function is taken.
-    public enum Way: Hashable, Sendable {
+    /// Which of the ways to the function may be taken.
+    public enum Way: String, Hashable, Sendable, CaseIterable {
         /// VFIO, or where that cannot be, polling.
         case best
-        case only(LinkCandidate.Access)
+        case vfio
+        case polling
+
+        /// In the order in which they are tried.
+        var allowed: [LinkCandidate.Access] {
+            switch self {
+            case .best: LinkCandidate.Access.allCases
+            case .vfio: [.vfio]
+            case .polling: [.polling]
+            }
+        }
     }
 
     /// Where the function is; `nil` where it is the only one that a rule knows.
@@ -18,8 +28,8 @@ public struct PCISettings: Sendable, Hashable {
     /// This side's number where the function itself does not say it.
     public var ownNumber: PeerNumber
     public var bus: PCIBus
-    /// How long to wait between attempts to open a function that is not there, or not ready; and between looks whether
-    /// it is still there.
+    /// How long to wait between attempts to open a function that is not there, or not ready; and, where VFIO does not
+    /// say it, between looks whether it is still there.
     public var retry: Duration
 
     public init(

@@ -157,7 +157,7 @@ struct PortTests {
     @Test("interrupts or nothing, where that is asked for")
     func onlyVFIO() async throws {
         let bench = try Bench()
-        let port = try bench.port { $0.way = .only(.vfio) }
+        let port = try bench.port { $0.way = .vfio }
         try port.open()
         let notes = try await serve(port) { !$0.notes.isEmpty }
         #expect(notes.first?.contains("(vfio: it has no IOMMU group)") == true, "\(notes)")

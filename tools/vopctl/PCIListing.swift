@@ -65,13 +65,6 @@ struct PCIListing {
     }
 }
 
-extension PCIFunction {
-    fileprivate var classText: String {
-        let digits = String(classCode, radix: 16)
-        return String(repeating: "0", count: 4 - digits.count) + digits
-    }
-}
-
 extension LinkCandidate {
     fileprivate var memoryByteCount: UInt64? {
         function.bar(rule.memory.bar)?.byteCount.map { $0 - min($0, rule.memory.offset) }

@@ -8,6 +8,8 @@ final class IvshmemConnection {
     private static let peerLimit = 256
     /// What is believed of one peer's vectors.
     private static let vectorLimit = MeetingLimits.vectorCounts.upperBound
+    /// So many messages are heard at one time: a server that never stops keeps nobody else waiting.
+    private static let turn = 64
     /// How long after its last word a server may still be telling us our own vectors, whose number it never says.
     private static let pause = Duration.milliseconds(50)
 
@@ -41,13 +43,13 @@ final class IvshmemConnection {
     ///
     /// - Throws: why this connection is of no use, or no more.
     func hear(_ events: inout SharedMemoryPortEvents) throws(MeetingRefusal) {
-        var hasHeard = false
-        while let message = try reader.next(from: socket) {
-            hasHeard = true
+        var heardCount = 0
+        while heardCount < Self.turn, let message = try reader.next(from: socket) {
+            heardCount += 1
             try take(message, &events)
         }
         guard attachment == nil else { return }
-        if hasHeard, memory != nil { deadline = .now + (own.isEmpty ? limit : Self.pause) }
+        if heardCount > 0, memory != nil { deadline = .now + (own.isEmpty ? limit : Self.pause) }
         guard let end = deadline, end <= .now else { return }
         guard let number, let memory else {
             throw MeetingRefusal(

@@ -25,7 +25,10 @@ enum IvshmemMessage {
             case .memory: Self.memoryMark
             case .vector(let peer, _): Int64(peer.rawValue)
             }
-        return (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+        var span = bytes.mutableSpan
+        span.store(littleEndian: value, at: 0)
+        return bytes
     }
 
     var descriptors: [CInt] {
@@ -57,10 +60,9 @@ struct IvshmemReader: ~Copyable {
         while bytes.count < IvshmemMessage.byteCount {
             guard try fill(from: socket) else { return nil }
         }
-        var value: UInt64 = 0
-        for (index, byte) in bytes.enumerated() { value |= UInt64(byte) << UInt64(8 * index) }
+        let value: Int64 = bytes.span.littleEndian(at: 0)
         bytes = []
-        return Received(value: Int64(bitPattern: value), descriptor: descriptor.take())
+        return Received(value: value, descriptor: descriptor.take())
     }
 
     private mutating func fill(from socket: borrowing Socket) throws(MeetingRefusal) -> Bool {

@@ -33,13 +33,7 @@ import Virtio
 
     @Test("a client that speaks is sent away, and nobody else is")
     func speaker() throws {
-        let place = try MeetingPlace()
-        let host = try place.ivshmem(.host)
-        let guest = try place.ivshmem(.guest)
-        try host.start()
-        try guest.start()
-        let bench = MeetingBench(host, guest)
-        try bench.runUntilUp()
+        let (place, host, guest, bench) = try met(.ivshmem)
         let client = try Client(at: place.path)
         try bench.run { bench.notes[0].contains { $0.hasPrefix("peer 2 joined") } }
         try client.socket.send([1])
@@ -185,6 +179,30 @@ import Virtio
         let bench = MeetingBench(link)
         try bench.run { bench.notes[0].contains { $0.contains("it said nothing of use for 0.05 seconds") } }
         _ = consume listener
+    }
+
+    @Test("a server that says more than is heard at one time is heard in turns, and nothing is lost")
+    func talkative() throws {
+        let place = try MeetingPlace()
+        let listener = try Socket.listening(.stream, at: place.path, mode: 0o600)
+        let port = try IvshmemMember(place.ivshmemSettings())
+        port.open()
+        _ = try port.service()
+        guard let socket = try listener.accept() else {
+            Issue.record("nobody connected")
+            return
+        }
+        try Self.say(0, to: socket)
+        try Self.say(3, to: socket)
+        let peers = Int64(100)..<200
+        for peer in peers { try Self.say(peer, to: socket, try TestDescriptor.doorbells(1)[0]) }
+        var joined = try port.service().joined
+        #expect(!joined.isEmpty && joined.count < peers.count)
+        try eventually("every peer") {
+            joined += try port.service().joined
+            return joined.count >= peers.count
+        }
+        #expect(joined.map { Int64($0.rawValue) } == Array(peers))
     }
 
     @Test(

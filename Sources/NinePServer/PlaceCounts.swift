@@ -1,3 +1,4 @@
+import LinuxSystem
 public import NineP
 import Synchronization
 
@@ -32,8 +33,8 @@ public final class PlaceCounts: Sendable {
             let byteCount = max(0, frame.count - Protocol9P.readReplyHeaderByteCount)
             bytesRead.add(UInt64(byteCount), ordering: .relaxed)
         case RequestType.write.replyNumber where frame.count >= 11:
-            let byteCount = frame[7..<11].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            bytesWritten.add(byteCount, ordering: .relaxed)
+            let byteCount: UInt32 = frame.span.littleEndian(at: 7)
+            bytesWritten.add(UInt64(byteCount), ordering: .relaxed)
         default: break
         }
     }

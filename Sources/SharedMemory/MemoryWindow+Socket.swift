@@ -48,7 +48,7 @@ extension MemoryWindow {
         let progress = try unsafe buffer.withUnsafeMutableBufferPointer { memory throws(Errno) in
             try unsafe socket.read(into: UnsafeMutableRawBufferPointer(memory))
         }
-        if case .moved(let count) = progress { write(Array(buffer.prefix(count)), at: offset) }
+        if case .moved(let count) = progress { copy(buffer.span, from: 0, byteCount: count, to: offset) }
         return progress
     }
 

@@ -33,7 +33,6 @@ extension CopyQueue {
         } catch { return markBroken(.peer(error)) }
         serve(tellsAgain: true)
     }
-
 }
 
 extension QueueChains {

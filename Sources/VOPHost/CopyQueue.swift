@@ -177,6 +177,16 @@ public final class CopyQueue {
 
     // MARK: Giving back
 
+    /// Shows the driver what one call completed, and serves who waited for that.
+    func finishAnswers() {
+        publish()
+        if chains.isBackendBroken {
+            chains.isBackendBroken = false
+            markBroken(.backend("VOP_COPY_BROKEN on its copy file"))
+        }
+        serve()
+    }
+
     /// Shows the driver what was completed, and rings at most once.
     func publish() {
         guard let wantsToKnow = chains.publish() else { return }

@@ -75,15 +75,3 @@ extension QueueChains {
         return count
     }
 }
-
-extension CopyQueue {
-    /// Shows the driver what one call completed, and serves who waited for that.
-    func finishAnswers() {
-        publish()
-        if chains.isBackendBroken {
-            chains.isBackendBroken = false
-            markBroken(.backend("VOP_COPY_BROKEN on its copy file"))
-        }
-        serve()
-    }
-}

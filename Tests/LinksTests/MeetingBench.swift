@@ -45,10 +45,23 @@ final class MeetingPlace {
         let port: any SharedMemoryPort =
             serves ?? (side == .host) ? try IvshmemServer(settings) : try IvshmemMember(settings)
         return try IvshmemLink(
-            side, over: knows ? port : UnknowingPort(port),
+            side, over: knows ? port : LesserPort(port, without: .presence),
             IvshmemSettings(
                 firstRetry: .milliseconds(1), longestRetry: .milliseconds(10), quietLimit: .milliseconds(20),
                 answerLimit: answerLimit))
+    }
+
+    func link(_ kind: MeetingKind, _ side: Side, socketMode: UInt32 = 0o600) throws -> any Link {
+        switch kind {
+        case .shm:
+            var settings = settings()
+            settings.socketMode = socketMode
+            return try SharedMemoryLink(side, settings)
+        case .ivshmem, .ivshmemOfGuest:
+            var settings = ivshmemSettings()
+            settings.socketMode = socketMode
+            return try ivshmem(side, serves: side == (kind == .ivshmem ? .host : .guest), settings)
+        }
     }
 
     func link(_ side: Side, limit: Duration = .seconds(20)) throws -> SharedMemoryLink {
@@ -97,44 +110,63 @@ final class MeetingBench {
     func runUntilUp() throws { try run { links.allSatisfy { $0.state == .up } } }
 }
 
-/// A port that tells of nobody's coming and going, as a function on a bus does.
-final class UnknowingPort: SharedMemoryPort {
-    private let port: any SharedMemoryPort
+/// The links that two processes meet over; of ivshmem either side may serve the memory.
+enum MeetingKind: CaseIterable, Sendable {
+    case shm
+    case ivshmem
+    case ivshmemOfGuest
 
-    init(_ port: any SharedMemoryPort) { self.port = port }
+    /// Those in which the host listens.
+    static let ofHost: [MeetingKind] = [.shm, .ivshmem]
 
-    var place: String { port.place }
-    var pollDescriptor: CInt { port.pollDescriptor }
-    var nextDeadline: ContinuousClock.Instant? { port.nextDeadline }
-    var attachment: SharedMemoryAttachment? { port.attachment }
-    func open() throws(LinkError) { try port.open() }
-    func close() { port.close() }
-    func ring(_ vector: Int, of peer: PeerNumber) { port.ring(vector, of: peer) }
-    func service() throws(LinkError) -> SharedMemoryPortEvents {
-        var events = try port.service()
-        (events.joined, events.left) = ([], [])
-        return events
-    }
+    var word: String { self == .shm ? "shm" : "ivshmem" }
 }
 
-/// A port whose side nobody can ring, as a function without interrupts.
-final class DeafPort: SharedMemoryPort {
-    private let port: any SharedMemoryPort
+/// Two that have met, and where.
+func met(
+    _ kind: MeetingKind
+) throws -> (place: MeetingPlace, host: any Link, guest: any Link, bench: MeetingBench) {
+    let place = try MeetingPlace()
+    let host = try place.link(kind, .host)
+    let guest = try place.link(kind, .guest)
+    try host.start()
+    try guest.start()
+    let bench = MeetingBench(host, guest)
+    try bench.runUntilUp()
+    return (place, host, guest, bench)
+}
 
-    init(_ port: any SharedMemoryPort) { self.port = port }
+/// A port that lacks what functions on a bus may lack.
+final class LesserPort: SharedMemoryPort {
+    enum Lack {
+        /// It tells of nobody's coming and going.
+        case presence
+        /// Nobody can ring its side.
+        case vectors
+    }
+
+    private let port: any SharedMemoryPort
+    private let lack: Lack
+
+    init(_ port: any SharedMemoryPort, without lack: Lack) { (self.port, self.lack) = (port, lack) }
 
     var place: String { port.place }
     var pollDescriptor: CInt { port.pollDescriptor }
     var nextDeadline: ContinuousClock.Instant? { port.nextDeadline }
     var attachment: SharedMemoryAttachment? {
-        port.attachment.map {
-            SharedMemoryAttachment(memory: $0.memory, ownNumber: $0.ownNumber, vectors: [])
-        }
+        guard let attachment = port.attachment, lack == .vectors else { return port.attachment }
+        return SharedMemoryAttachment(
+            memory: attachment.memory, ownNumber: attachment.ownNumber, vectors: [])
     }
     func open() throws(LinkError) { try port.open() }
     func close() { port.close() }
     func ring(_ vector: Int, of peer: PeerNumber) { port.ring(vector, of: peer) }
-    func service() throws(LinkError) -> SharedMemoryPortEvents { try port.service() }
+    func isPresent(_ peer: PeerNumber) -> Bool? { lack == .presence ? nil : port.isPresent(peer) }
+    func service() throws(LinkError) -> SharedMemoryPortEvents {
+        var events = try port.service()
+        if lack == .presence { (events.joined, events.left) = ([], []) }
+        return events
+    }
 }
 
 /// A peer made by hand: says what a test tells it to.

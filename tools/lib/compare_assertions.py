@@ -1,6 +1,6 @@
 """compare_assertions.py BELOW MOUNT: two folders of TAP output, one file a test; what differs between them, assertion by
 assertion. Files of a single assertion are mostly "not applicable here" and are counted apart. One that the suite itself
-says cannot hold on this system (TODO) counts as held, as it does in Perl's prove."""
+says cannot hold on this system (TODO) counts as held, as it does in Perl's prove, and is compared all the same."""
 import os
 import re
 import sys
@@ -9,16 +9,16 @@ below, mount = sys.argv[1:]
 
 
 def assertions(path):
-    """The plan, and of each assertion whether it held and what it said."""
+    """The plan, and of each assertion whether it held, whether it counts as held, and what it said."""
     plan, found = 0, {}
     with open(path, errors="replace") as file:
         for line in file:
             if match := re.match(r"1\.\.(\d+)", line):
                 plan = int(match[1])
             elif match := re.match(r"(not )?ok (\d+)(.*)", line):
-                found[int(match[2])] = (match[1] is None or "# TODO" in match[3], match[3].strip())
+                found[int(match[2])] = (match[1] is None, match[1] is None or "# TODO" in match[3], match[3].strip())
             elif line.startswith("Bail out!"):
-                found[0] = (False, line.strip())
+                found[0] = (False, False, line.strip())
     return plan, found
 
 
@@ -28,11 +28,11 @@ for name in names:
     (plan, first), (_, second) = assertions(f"{below}/{name}"), assertions(f"{mount}/{name}")
     stubs += plan == 1
     for number in sorted(set(range(1, plan + 1)) | set(first) | set(second)):
-        results = [side.get(number, (False, "missing")) for side in (first, second)]
+        results = [side.get(number, (False, False, "missing")) for side in (first, second)]
         if plan > 1:
-            for side, (held, _) in zip(("below", "mount"), results):
-                counts[side][0 if held else 1] += 1
-        (held_below, _), (held_here, said) = results
+            for side, (_, counts_as_held, _) in zip(("below", "mount"), results):
+                counts[side][0 if counts_as_held else 1] += 1
+        (held_below, _, _), (held_here, _, said) = results
         if held_below != held_here:
             (worse if held_below else better).append(f"{name} {number} {said}")
 for heading, lines in (("held below and not over the mount", worse), ("held over the mount and not below", better)):

@@ -131,10 +131,12 @@ let package = Package(
 
         // 7 · the commands, what all of them say alike, and what the two daemons share
         library("Commands", ["LinuxSystem", argumentParser, logging, system]),
+        library("LinkExercise", ["ControlTree", "Links", "SharedMemory", "Virtio", "LinuxSystem", system]),
         library(
             "LinkDaemon",
             [
-                "Commands", "ControlTree", "FUSEMount", "Links", "PCILinks", "DevicePage", "SharedMemory",
+                "Commands", "ControlTree", "FUSEMount", "LinkExercise", "Links", "PCILinks", "DevicePage",
+                "SharedMemory",
                 "Virtio",
                 "LinuxSystem", argumentParser, logging, system,
             ]),
@@ -214,6 +216,9 @@ let package = Package(
                 "Virtqueue",
                 "LinuxSystem", system,
             ]),
+        tests(
+            "LinkExercise",
+            ["TestSupport", "ControlTree", "Links", "SharedMemory", "Virtio", "LinuxSystem", system]),
         // All programs, as processes: what they have in common.
         tests(
             "Commands",

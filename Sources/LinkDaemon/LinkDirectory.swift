@@ -1,5 +1,6 @@
 import ControlTree
 import DevicePage
+import LinkExercise
 import Links
 import PCILinks
 import SharedMemory
@@ -31,6 +32,7 @@ enum LinkDirectory {
             }
         }
         addPage(to: directory, control)
+        addTest(to: directory, control)
         // Where the link's own session is mounted while it is up.
         directory.addDirectory("devices", mode: 0o755) { devices in
             devices.maker = { _, _ throws(Refusal) in
@@ -126,6 +128,21 @@ enum LinkDirectory {
             try control.requireDown()
             control.plan[timeout: timeout.name] = value
         }
+    }
+
+    // MARK: Tests
+
+    private static func addTest(to directory: Directory, _ control: LinkControl) {
+        directory.add(
+            "test",
+            Attribute(mode: 0o600, show: { control.view?.desk.lastReport ?? "" }) { text, change in
+                guard let desk = control.view?.desk else {
+                    return change.refuse(
+                        Refusal(
+                            .socketNotConnected, "the link is \(control.state); write 1 to its `up` first"))
+                }
+                desk.submit(text, change)
+            })
     }
 
     // MARK: The page

@@ -1,5 +1,6 @@
 import ControlTree
 import FUSEMount
+import LinkExercise
 import Links
 import LinuxSystem
 import Logging
@@ -76,11 +77,14 @@ final class LinkRunner: Sendable {
             defer { session.unmount() }
             try link.start()
             defer { link.stop() }
-            let view = LinkView(link, side.metrics, changed: callbacks.changed)
+            let desk = try ExerciseDesk()
+            let exerciser = try Exerciser(link, desk)
+            defer { exerciser.stop() }
+            let view = LinkView(link, side.metrics, desk, changed: callbacks.changed)
             view.refresh(from: link)
             callbacks.began(view)
             do {
-                return try serve(link, side, session, view)
+                return try serve(link, side, session, exerciser, view)
             } catch {
                 letGo(of: side)
                 throw error
@@ -103,7 +107,8 @@ final class LinkRunner: Sendable {
     }
 
     private func serve(
-        _ link: any Link, _ side: any LinkSide, _ session: FUSESession, _ view: LinkView
+        _ link: any Link, _ side: any LinkSide, _ session: FUSESession, _ exerciser: Exerciser,
+        _ view: LinkView
     ) throws -> Refusal? {
         try link.watch(stopping.rawDescriptor)
         try link.watch(session.pollDescriptor)
@@ -120,15 +125,20 @@ final class LinkRunner: Sendable {
         var patience = DoorbellPatience()
         while !(isStopping && side.isShutDown) {
             let deadline = side.nextDeadline
+            let exercise = exerciser.nextDeadline
             if let pause = patience.pause { try users.wait(for: pause) { _ in } }
-            var found = try link.wait(for: deadline.map { max(.zero, $0 - .now) })
+            let next = deadline.map { min($0, exercise ?? $0) } ?? exercise
+            var found = try link.wait(for: next.map { max(.zero, $0 - .now) })
             view.wakeUps.add()
             let isStopAsked = link.isReady(stopping.rawDescriptor)
             let isAsked = isMounted && link.isReady(session.pollDescriptor)
-            found -= (isStopAsked ? 1 : 0) + (isAsked ? 1 : 0)
+            found -= (isStopAsked ? 1 : 0) + (isAsked ? 1 : 0) + (exerciser.isReady ? 1 : 0)
             // A request of a backend's is no reason to look at the link: that costs as much as the request.
             if found > 0 || deadline.map({ $0 <= .now }) ?? false { try side.service() }
-            patience.note(wasRung: found > 0, isAsked: isAsked, requestCount: side.requestCount)
+            if exercise != nil || found > 0 || exerciser.isReady { exerciser.service() }
+            patience.note(
+                wasRung: found > 0, isAsked: isAsked,
+                requestCount: side.requestCount &+ exerciser.requestCount)
             if isAsked, try session.service() {
                 isMounted = false
                 link.unwatch(session.pollDescriptor)

@@ -1,3 +1,4 @@
+import LinkExercise
 public import Links
 public import SharedMemory
 import Synchronization
@@ -12,14 +13,18 @@ public final class LinkView: Sendable {
     private let now = Mutex(Now())
     public let counters: LinkCounters
     let metrics: any LinkMetrics
+    /// Where tests are ordered.
+    let desk: ExerciseDesk
     /// How often the link's thread was woken.
     let wakeUps = Counter()
     /// Told of a new state, or a new page, on the link's own thread.
     private let changed: @Sendable () -> Void
 
     init(
-        _ link: any Link, _ metrics: any LinkMetrics, changed: @escaping @Sendable () -> Void
+        _ link: any Link, _ metrics: any LinkMetrics, _ desk: ExerciseDesk,
+        changed: @escaping @Sendable () -> Void
     ) {
+        self.desk = desk
         counters = link.counters
         self.metrics = metrics
         self.changed = changed

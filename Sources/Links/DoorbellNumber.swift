@@ -46,6 +46,14 @@ public struct DoorbellSet: Hashable, Sendable {
         if number.rawValue < 64 { low |= 1 << number.rawValue } else { high |= 1 << (number.rawValue &- 64) }
     }
 
+    public mutating func formUnion(_ other: DoorbellSet) {
+        low |= other.low
+        high |= other.high
+    }
+
+    /// Doorbells 0 to 31, a bit each.
+    public var firstWord: UInt32 { UInt32(truncatingIfNeeded: low) }
+
     @inlinable
     public func contains(_ number: DoorbellNumber) -> Bool {
         number.rawValue < 64 ? low >> number.rawValue & 1 == 1 : high >> (number.rawValue &- 64) & 1 == 1

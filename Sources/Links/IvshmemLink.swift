@@ -133,7 +133,16 @@ public final class IvshmemLink: Link {
 
     // MARK: Serving
 
+    public var testLines: TestLines? { met == nil ? nil : meeting.map { TestLines($0.header) } }
+    public var observer: ((LinkEvents) -> Void)?
+
     public func service() throws(LinkError) -> LinkEvents {
+        let events = try serve()
+        observer?(events)
+        return events
+    }
+
+    private func serve() throws(LinkError) -> LinkEvents {
         var events = LinkEvents()
         events.hasPolled = try waiting.serve(found: { note($0) })
         guard state != .down else { return events }

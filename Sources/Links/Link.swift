@@ -89,9 +89,20 @@ public protocol Link: AnyObject {
     var isPeerAwaited: (() -> Bool)? { get set }
 
     var counters: LinkCounters { get }
+
+    /// Where the two sides ask each other for tests, while `up`; `nil` for ever on a link that has no such place.
+    var testLines: TestLines? { get }
+    /// Told what each `service()` found, before it returns.
+    var observer: ((LinkEvents) -> Void)? { get set }
 }
 
 extension Link {
+    public var testLines: TestLines? { nil }
+    public var observer: ((LinkEvents) -> Void)? {
+        get { nil }
+        set {}
+    }
+
     /// A link that is told of its peer's end has no use for it.
     public var isPeerAwaited: (() -> Bool)? {
         get { nil }

@@ -127,7 +127,16 @@ public final class SharedMemoryLink: Link {
         }
     }
 
+    public var testLines: TestLines? { peer.map { TestLines($0.header) } }
+    public var observer: ((LinkEvents) -> Void)?
+
     public func service() throws(LinkError) -> LinkEvents {
+        let events = try serve()
+        observer?(events)
+        return events
+    }
+
+    private func serve() throws(LinkError) -> LinkEvents {
         var events = LinkEvents()
         events.hasPolled = try waiting.serve(found: { note($0) })
         guard let meeting else { return events }

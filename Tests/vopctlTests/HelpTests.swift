@@ -6,7 +6,8 @@ import Testing
 @Suite("Help")
 struct HelpTests {
     static let commands = [
-        "", "link", "link show", "link list", "link add", "link del", "page", "page show", "page dump",
+        "", "link", "link show", "link list", "link add", "link del", "link ping", "page", "page show",
+        "page dump",
         "page decode",
         "device", "device show", "device list", "device add", "device set", "device del", "device reset",
         "queue",

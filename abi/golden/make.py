@@ -286,6 +286,23 @@ The first page of an ivshmem memory of 16 MiB in which two have met: the host is
 """)
 
 
+def test(request, meeting, operation, doorbell, source, target, count, seed, answered, status, crc, address, bytes_, rung):
+    return struct.pack(
+        "<4sIQQIIQQQQQIIQQI", b"VOPT", 1, request, meeting, operation, doorbell, source, target, count, seed,
+        answered, status, crc, address, bytes_, rung).ljust(128, b"\0")
+
+
+golden(
+    "link-test",
+    (bytes(640)
+     + test(0x0102030405060708, 0x1122334455667788, 6, 2, HOST[0] + 4096, GUEST[0] + 65536, 1025, 7, 0, 0, 0, 0, 0, 0)
+     + test(0, 0, 0, 0, 0, 0, 0, 0, 0x0102030405060708, 4, 0xCBF43926, GUEST[0] + 65536, 64, 0x5)).ljust(4096, b"\0"),
+    """
+The test lines of a header: the host asks the guest to copy 1025 bytes, to be answered by doorbell 2; the guest answers that 64
+of them are in use, and that its doorbells 0 and 2 have rung.
+""")
+
+
 def main():
     if sys.argv[1:] == ["--check"]:
         on_disk = {path.name for path in HERE.iterdir() if path.suffix in (".bin", ".txt", ".tsv")}

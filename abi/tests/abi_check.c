@@ -269,6 +269,14 @@ static void check_meeting(void) {
     EXPECT("link-memory.bin", host->number == link.meeting_id && host->answered == guest->number);
     EXPECT("link-memory.bin", guest->answered == host->number && guest->peer == 3 && guest->vector_count == 4);
     EXPECT("link-memory.bin", link.host_windows[0].base >> VOP_LINK_PLACE_SHIFT == 7);
+
+    EXPECT("link-test.bin", take("link-test.bin", &link, sizeof link) == sizeof link);
+    const struct vop_link_test *asks = &link.host_test, *answers = &link.guest_test;
+    EXPECT("link-test.bin", asks->magic == VOP_TEST_MAGIC && answers->version == VOP_TEST_VERSION);
+    EXPECT("link-test.bin", asks->operation == VOP_TEST_COPY && asks->answer_doorbell == 2 && asks->seed == 7);
+    EXPECT("link-test.bin", asks->target == answers->address && asks->byte_count == 1025 && asks->meeting_id != 0);
+    EXPECT("link-test.bin", answers->answered == asks->request && answers->status == VOP_TEST_IN_USE);
+    EXPECT("link-test.bin", answers->crc == 0xCBF43926 && answers->answer_byte_count == 64 && answers->doorbells == 5);
 }
 
 int main(int argc, char **argv) {

@@ -6,7 +6,7 @@ struct AttributeList {
 
     /// Files that are no value: streams, binary ones, triggers, and the page in its three forms. In `timeouts` every file is one.
     private static let others: Set<String> = [
-        "copy", "stream", "events", "metrics", "page", "page.json", "reset",
+        "copy", "stream", "events", "metrics", "page", "page.json", "reset", "test",
     ]
 
     init(of directory: String, in tree: ControlTreeClient) throws(Failure) {

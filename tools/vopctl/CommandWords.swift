@@ -13,7 +13,7 @@ struct CommandWords {
     let command: String
 
     private static let verbs: [(object: String, verbs: [String])] = [
-        ("link", ["show", "list", "add", "del"]),
+        ("link", ["show", "list", "add", "del", "ping"]),
         ("page", ["show", "dump", "decode"]),
         ("device", ["show", "list", "add", "set", "del", "reset"]),
         ("queue", ["show", "dump"]),
@@ -24,7 +24,9 @@ struct CommandWords {
 
     /// Options whose value is the next word.
     private static let optionsWithValue: Set<String> = [
-        "--timeout", "--tree", "--side", "--dump", "--rules", "--sysfs",
+        "--timeout", "--tree", "--side", "--dump", "--rules", "--sysfs", "--count",
+        "--interval", "--doorbell", "--answer", "--size", "--seed", "--threads", "--plot", "--total",
+        "--width",
     ]
 
     init(_ arguments: [String]) throws(Failure) {

@@ -54,7 +54,7 @@ enum Evaluation {
     }
 
     private static func perform(_ verb: any Verb, _ command: String, _ asJSON: Bool) throws -> Output {
-        if verb is MonitorVerb { return try verb.perform() }
+        if verb is any LongVerb { return try verb.perform() }
         let limit = try TimeLimit((verb.options.timeout ?? .standard).duration) { failure in
             Evaluation.failed(failure, command).say(asJSON: asJSON)
         }

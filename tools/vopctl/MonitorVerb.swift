@@ -2,7 +2,7 @@ import ArgumentParser
 import LinuxSystem
 import SystemPackage
 
-struct MonitorVerb: Verb {
+struct MonitorVerb: LongVerb {
     static let configuration = CommandConfiguration(
         commandName: "monitor", abstract: "Print what happens, one event a line, until interrupted.",
         usage: "vopctl monitor [OPTION]...",

@@ -26,7 +26,7 @@ struct VOPControl: ParsableCommand {
 struct LinkObject: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "link", abstract: "What joins two sides: windows of memory and doorbells.",
-        subcommands: [LinkShow.self, LinkList.self, LinkAdd.self, LinkDelete.self])
+        subcommands: [LinkShow.self, LinkList.self, LinkAdd.self, LinkDelete.self, LinkPing.self])
 }
 
 struct PageObject: ParsableCommand {

@@ -12,6 +12,9 @@ extension Verb {
     func run() throws { try perform().print(options) }
 }
 
+/// One that may last longer than an answer of the service does: it sees to its own limits.
+protocol LongVerb: Verb {}
+
 /// What a command prints when it worked.
 struct Output {
     enum Text {

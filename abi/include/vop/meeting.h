@@ -34,7 +34,8 @@ VOP_OFFSET(struct vop_range, byte_count, 8);
 //   256 host liveness   | 320 guest liveness          a line of 64 bytes per side
 //   384 host waiting    | 448 guest waiting           a line of 64 bytes per side
 //   512 host presence   | 576 guest presence          a line of 64 bytes per side, on `ivshmem`; elsewhere 0
-//   640 reserved up to 4096
+//   640 host test       | 768 guest test              two lines of 64 bytes per side
+//   896 reserved up to 4096
 
 // The bytes 'V' 'O' 'P' 'L'.
 #define VOP_LINK_MAGIC 0x4C504F56u
@@ -84,6 +85,64 @@ struct vop_link_presence {
     uint8_t reserved[32];
 };
 
+// vop_link_test.operation: what one side asks the other to do, so that somebody can see whether the link works.
+enum {
+    // Answer: nothing else.
+    VOP_TEST_ECHO = 1,
+    // Set `byte_count` bytes of its own windows aside, answer with their `address`; the next one releases them, and so does
+    // an asker that has been silent for 10 s.
+    VOP_TEST_RESERVE = 2,
+    VOP_TEST_RELEASE = 3,
+    // Write `byte_count` bytes made from `seed` to `target`; answer with their CRC.
+    VOP_TEST_FILL = 4,
+    // Read `byte_count` bytes at `source`; answer with their CRC.
+    VOP_TEST_CHECKSUM = 5,
+    // Read them at `source`, and write them to `target`; answer with their CRC.
+    VOP_TEST_COPY = 6,
+    // Say whether something of its own uses any of the `byte_count` bytes at `target`.
+    VOP_TEST_USE = 7
+};
+
+// vop_link_test.status
+enum {
+    VOP_TEST_DONE = 0,
+    // No such operation.
+    VOP_TEST_UNKNOWN = 1,
+    // A range that is neither in what this side has set aside nor in the asker's own windows.
+    VOP_TEST_RANGE = 2,
+    VOP_TEST_NO_MEMORY = 3,
+    // In use: `address` and `byte_count` are a range that is.
+    VOP_TEST_IN_USE = 4
+};
+
+// Written by one side only: what it asks the other for its tests, and what it answers. A side stores `request` 0 first, then
+// what belongs to it, then the request's number with release; likewise `answered`. Who finds the same number before and
+// after has read what belongs to it. The asker rings doorbell 0 of the other, or within 5 s of its last request any other; the
+// answer is rung by the doorbell that was asked for. A CRC is that of IEEE 802.3 (zlib's crc32).
+struct vop_link_test {
+    uint32_t magic;            // VOP_TEST_MAGIC; 0: this side answers no test
+    uint32_t version;          // VOP_TEST_VERSION
+    uint64_t request;          // the request's number, another one in each; 0: none
+    uint64_t meeting_id;       // of the meeting in which it is asked
+    uint32_t operation;        // VOP_TEST_…
+    uint32_t answer_doorbell;  // of the asker's: rung when it is answered
+    uint64_t source;
+    uint64_t target;
+    uint64_t byte_count;
+    uint64_t seed;
+    uint64_t answered;         // the number of the other side's request that the rest answers; 0: none
+    uint32_t status;           // VOP_TEST_…
+    uint32_t crc;
+    uint64_t address;
+    uint64_t answer_byte_count;
+    uint32_t doorbells;        // bit d: doorbell d of the side that answers has rung since its last answer
+    uint8_t reserved[28];
+};
+
+// The bytes 'V' 'O' 'P' 'T'.
+#define VOP_TEST_MAGIC 0x54504F56u
+#define VOP_TEST_VERSION 1
+
 struct vop_link_header {
     uint32_t magic;                // VOP_LINK_MAGIC; stored last, with release
     uint16_t version;              // VOP_LINK_VERSION
@@ -105,7 +164,9 @@ struct vop_link_header {
     struct vop_link_waiting guest_waiting;
     struct vop_link_presence host_presence;
     struct vop_link_presence guest_presence;
-    uint8_t reserved2[3456];
+    struct vop_link_test host_test;
+    struct vop_link_test guest_test;
+    uint8_t reserved2[3200];
 };
 
 VOP_SIZE(struct vop_link_liveness, 64);
@@ -123,6 +184,24 @@ VOP_OFFSET(struct vop_link_presence, magic, 16);
 VOP_OFFSET(struct vop_link_presence, version, 20);
 VOP_OFFSET(struct vop_link_presence, peer, 24);
 VOP_OFFSET(struct vop_link_presence, vector_count, 28);
+
+VOP_SIZE(struct vop_link_test, 128);
+VOP_OFFSET(struct vop_link_test, magic, 0);
+VOP_OFFSET(struct vop_link_test, version, 4);
+VOP_OFFSET(struct vop_link_test, request, 8);
+VOP_OFFSET(struct vop_link_test, meeting_id, 16);
+VOP_OFFSET(struct vop_link_test, operation, 24);
+VOP_OFFSET(struct vop_link_test, answer_doorbell, 28);
+VOP_OFFSET(struct vop_link_test, source, 32);
+VOP_OFFSET(struct vop_link_test, target, 40);
+VOP_OFFSET(struct vop_link_test, byte_count, 48);
+VOP_OFFSET(struct vop_link_test, seed, 56);
+VOP_OFFSET(struct vop_link_test, answered, 64);
+VOP_OFFSET(struct vop_link_test, status, 72);
+VOP_OFFSET(struct vop_link_test, crc, 76);
+VOP_OFFSET(struct vop_link_test, address, 80);
+VOP_OFFSET(struct vop_link_test, answer_byte_count, 88);
+VOP_OFFSET(struct vop_link_test, doorbells, 96);
 
 VOP_SIZE(struct vop_link_header, 4096);
 VOP_OFFSET(struct vop_link_header, magic, 0);
@@ -143,6 +222,8 @@ VOP_OFFSET(struct vop_link_header, host_waiting, 384);
 VOP_OFFSET(struct vop_link_header, guest_waiting, 448);
 VOP_OFFSET(struct vop_link_header, host_presence, 512);
 VOP_OFFSET(struct vop_link_header, guest_presence, 576);
+VOP_OFFSET(struct vop_link_header, host_test, 640);
+VOP_OFFSET(struct vop_link_header, guest_test, 768);
 
 // The same offsets and sizes as literals, for readers that use no C structure.
 enum {
@@ -153,7 +234,9 @@ enum {
     VOP_LINK_HOST_WAITING_OFFSET = 384,
     VOP_LINK_GUEST_WAITING_OFFSET = 448,
     VOP_LINK_HOST_PRESENCE_OFFSET = 512,
-    VOP_LINK_GUEST_PRESENCE_OFFSET = 576
+    VOP_LINK_GUEST_PRESENCE_OFFSET = 576,
+    VOP_LINK_HOST_TEST_OFFSET = 640,
+    VOP_LINK_GUEST_TEST_OFFSET = 768
 };
 
 // ---- The meeting in memory, on `ivshmem` ----------------------------------------------------------------------------

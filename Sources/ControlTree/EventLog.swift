@@ -50,8 +50,8 @@ public final class EventLog: Sendable {
     /// The number the next line will have.
     var next: UInt64 { state.withLock { $0.next } }
 
-    /// All that is kept.
-    public func retained() -> [UInt8] { state.withLock { $0.lines.flatMap { $0 } } }
+    /// All lines that are kept.
+    public func retained() -> [[UInt8]] { state.withLock { $0.lines } }
 
     /// Whole lines from number `position` on, as many as fit `byteCount` but one at least; moves the position on.
     func take(from position: inout UInt64, byteCount: Int) -> [UInt8] {

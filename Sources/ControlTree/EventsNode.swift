@@ -23,18 +23,24 @@ public final class EventsNode: Node {
     }
 }
 
-/// What was retained at the time of opening.
+/// What was retained at the time of opening: the log's own lines, so that a thousand openings take no more memory than one.
 private final class RetainedEvents: OpenNode {
-    private let bytes: [UInt8]
+    private let lines: [[UInt8]]
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ lines: [[UInt8]]) { self.lines = lines }
 
     var isStream: Bool { false }
     func close() {}
     func poll() -> PollEvents { .readable }
 
     func read(_ read: any PendingRead, at offset: UInt64) {
-        read.reply(Array(bytes.dropFirst(Int(clamping: offset)).prefix(read.byteCount)))
+        var skipped = Int(clamping: offset)
+        var bytes: [UInt8] = []
+        for line in lines where bytes.count < read.byteCount {
+            bytes += line.dropFirst(skipped).prefix(read.byteCount - bytes.count)
+            skipped = max(0, skipped - line.count)
+        }
+        read.reply(bytes)
     }
 
     func write(

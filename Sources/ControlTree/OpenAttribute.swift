@@ -4,23 +4,22 @@ internal import Synchronization
 internal import SystemPackage
 
 /// The open files that wait for a node to change. They hold their node, not it them.
+///
+/// By identity: everybody who may read a file may open it as often as the system lets them, and each of these comes and goes.
 final class WatcherList {
     private struct Watcher {
         weak var signal: (any ReadinessSignal)?
     }
 
-    private var watchers: [Watcher] = []
+    private var watchers: [ObjectIdentifier: Watcher] = [:]
 
     func add(_ signal: any ReadinessSignal) {
-        watchers.removeAll { $0.signal == nil }
-        watchers.append(Watcher(signal: signal))
+        watchers[ObjectIdentifier(signal)] = Watcher(signal: signal)
     }
 
-    func remove(_ signal: any ReadinessSignal) {
-        watchers.removeAll { $0.signal == nil || $0.signal === signal }
-    }
+    func remove(_ signal: any ReadinessSignal) { watchers[ObjectIdentifier(signal)] = nil }
 
-    func wake() { for watcher in watchers { watcher.signal?.changed() } }
+    func wake() { for watcher in watchers.values { watcher.signal?.changed() } }
 }
 
 /// One open attribute.

@@ -5,7 +5,7 @@ import Testing
 /// Nobody fills the events: neither who makes the same happen over and over, nor who never reads.
 @Suite struct EventLogTests {
     private func lines(_ log: EventLog) -> [String] {
-        String(decoding: log.retained(), as: UTF8.self).split(separator: "\n").map(String.init)
+        log.retained().map { String(decoding: $0.dropLast(), as: UTF8.self) }
     }
 
     @Test("one cause without end: sixteen lines a minute and then one at each doubling, with the count")

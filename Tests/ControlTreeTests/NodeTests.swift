@@ -188,4 +188,55 @@ struct NodeTests {
         slow.close()
         quick.close()
     }
+
+    @Test("what is retained is read in pieces, from anywhere in it, and ends")
+    func retainedInPieces() throws {
+        let log = EventLog()
+        for number in 0..<3 { log.record(Event("a", object: "\(number)")) }
+        let open = try EventsNode(log).open(opening(.reading))
+        log.record(Event("later", object: "x"))
+        func piece(_ byteCount: Int, at offset: Int) -> String {
+            let read = ScriptedRead(byteCount: byteCount)
+            open.read(read, at: UInt64(offset))
+            return read.text ?? "-"
+        }
+        let whole = piece(1 << 20, at: 0)
+        #expect(whole.split(separator: "\n").count == 3 && !whole.contains("later"))
+        #expect((0..<whole.utf8.count).map { piece(1, at: $0) }.joined() == whole)
+        #expect(piece(9, at: 0) + piece(1 << 20, at: 9) == whole)
+        #expect(piece(9, at: whole.utf8.count) == "" && piece(9, at: .max) == "")
+    }
+
+    @Test("whoever may read the events may open them two thousand times: the lines are there once")
+    func manyRetained() throws {
+        let log = EventLog()
+        let long = String(repeating: "x", count: 1000)
+        for _ in 0..<1024 { log.record(Event("a", object: long)) }
+        let node = EventsNode(log)
+        let before = try residentPageCount()
+        let open = try (0..<2000).map { _ in try node.open(opening(.reading)) }
+        // A copy each would be two gigabytes; half of one is left to the tests that run meanwhile.
+        #expect(try residentPageCount() - before < 512 << 8)
+        withExtendedLifetime(open) {}
+    }
+
+    private func residentPageCount() throws -> Int {
+        let text = String(decoding: try ValueFile(reading: "/proc/self/statm").contents(), as: UTF8.self)
+        return try #require(Int(text.split(separator: " ")[1]))
+    }
+
+    @Test(
+        "one file may be opened by everybody, without end: one more costs what the first did",
+        .timeLimit(.minutes(5)))
+    func manyOpenings() throws {
+        let attribute = Attribute(mode: 0o444, show: { "1" })
+        let signals = (0..<100_000).map { _ in CountingSignal() }
+        // Looking through all the others, for each, would take minutes.
+        let open = try signals.map { try attribute.open(opening(.reading, $0)) }
+        attribute.noteChange()
+        #expect(signals.allSatisfy { $0.count.load(ordering: .relaxed) == 1 })
+        open.forEach { $0.close() }
+        attribute.noteChange()
+        #expect(signals.allSatisfy { $0.count.load(ordering: .relaxed) == 1 })
+    }
 }

@@ -7,6 +7,9 @@ public struct ValueFile: ~Copyable {
 
     public init(reading path: String) throws(Errno) { try self.init(path, O_RDONLY) }
 
+    /// Of what may be no file at all: a FIFO that nobody writes to is `ESPIPE`, rather than waited at.
+    init(readingAtOnce path: String) throws(Errno) { try self.init(path, O_RDONLY | O_NONBLOCK) }
+
     /// For writing, and for reading as well where its mode allows both.
     public init(writing path: String) throws(Errno) {
         do throws(Errno) { try self.init(path, O_RDWR) } catch {

@@ -8,7 +8,7 @@ public enum WholeFile {
     ///
     /// - Throws: `EFBIG` for more than `limit` bytes.
     public static func contents(of path: String, limit: Int = 1 << 20) throws(Errno) -> [UInt8] {
-        let file = try ValueFile(reading: path)
+        let file = try ValueFile(readingAtOnce: path)
         var bytes: [UInt8] = []
         while true {
             let more = try file.read(at: bytes.count)
@@ -35,6 +35,14 @@ public enum WholeFile {
             throw error
         }
         if isDurable { try synchronize(directoryOf: path) }
+    }
+
+    /// Whether one may be put there: there is nothing, or a regular file. A device node, or a link, would be gone for good.
+    public static func mayBePut(at path: String) -> Bool {
+        var status = stat()
+        // SAFETY: a record of our own, which lstat fills while it is borrowed.
+        guard unsafe lstat(path, &status) == 0 else { return true }
+        return status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Removes it; one that is not there is no error.

@@ -197,8 +197,8 @@ struct IdentityMapCommandTests {
     @Test(
         "an --idmap that is none, or overlaps, is refused in one line",
         arguments: [
-            (["--idmap", "0:1"], "--idmap"), (["--idmap", "x:0:0:1"], "--idmap"),
-            (["--idmap", "0:0:0"], "--idmap"),
+            (["--idmap", "0:1"], "give CLIENT:SERVER:COUNT"), (["--idmap", "x:0:0:1"], "with u: or g:"),
+            (["--idmap", "0:0:0"], "a count from 1"),
             (["--idmap", "u:0:1000:10", "--idmap", "b:9:1:1"], "two ranges overlap"),
         ])
     func refusals(arguments: [String], text: String) throws {

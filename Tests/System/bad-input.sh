@@ -199,6 +199,18 @@ refused 1 'make it or name another' "$bin/9p-server" --journal none --export "/=
 for other in "$work/file" /dev/null; do
     refused 1 "$other: is no copy file; name a file queues/N/copy" "$bin/9p-server" --journal none --export "/=$export" --copy-file "$other"
 done
+"$bin/9p-server" --journal "$work/unused" --export "/=$export" --copy-file /dev/null 2>/dev/null && fail "it served /dev/null"
+"$bin/9p-server" --journal "$work/unused" --export "/=$export" --copy-file "$work/nowhere" --patience 1 2>/dev/null && fail "it served nothing"
+[ -z "$(ls "$work/unused")" ] || fail "journals of what was never served stay: $(ls "$work/unused")"
+# Neither a device, nor a link, nor what it leads to is replaced by numbers.
+mknod "$work/null" c 1 3 2>/dev/null || mkfifo "$work/null"
+ln -s "$work/file" "$work/link"
+for other in "$work/null" "$work/link" "$work"; do
+    refused 1 'is there and no regular file' \
+        "$bin/9p-server" --journal none --export "/=$export" --listen "unix:$socket" --metrics "$other"
+    [ ! -f "$other" ] || [ -L "$other" ] || fail "--metrics $other replaced it"
+done
+rm "$work/null" "$work/link"
 # A file of the tree that can be waited for as well; it never says that it serves.
 refused 2 'no batch' "$bin/9p-server" --journal none --export "/=$export" --copy-file "$good/queues/0/size"
 [ -z "$("$bin/9p-server" --journal none --export "/=$export" --copy-file "$good/queues/0/size" 2>/dev/null)" ] || fail "it said that it serves"

@@ -86,18 +86,22 @@ struct SquashArgument: ExpressibleByArgument {
 }
 
 /// `[u:|g:|b:]CLIENT:SERVER:COUNT`, as mount(8) has it for idmapped mounts; without a letter both users and groups.
-struct IdentityMapArgument: ExpressibleByArgument {
+struct IdentityMapArgument {
     let isForUsers: Bool
     let isForGroups: Bool
     let range: IdentityMap.Range
 
-    init?(argument: String) {
+    init(_ argument: String) throws(ValidationError) {
         var words = argument.split(separator: ":", omittingEmptySubsequences: false)
         let kind = words.count == 4 ? words.removeFirst() : "b"
         let numbers = words.compactMap { UInt32($0) }
         guard ["u", "g", "b"].contains(kind), words.count == 3, numbers.count == 3,
             let range = IdentityMap.Range(client: numbers[0], server: numbers[1], count: numbers[2])
-        else { return nil }
+        else {
+            throw ValidationError(
+                "give CLIENT:SERVER:COUNT, with u: or g: before it, of a count from 1 and numbers up to 4294967294"
+            )
+        }
         (isForUsers, isForGroups, self.range) = (kind != "g", kind != "u", range)
     }
 }

@@ -16,10 +16,13 @@ struct MetricsFile {
     /// Writes it for the first time.
     init(at path: String, of server: NinePServer, _ logger: Logger) throws(Failure) {
         (self.path, self.server, self.logger) = (path, server, logger)
+        guard WholeFile.mayBePut(at: path) else {
+            throw Failure(
+                "--metrics \(path): is there and no regular file, and would be replaced; name another file")
+        }
         do throws(Errno) { try replace() } catch {
             let advice =
                 switch error {
-                case .isDirectory: "it is a directory; name a file"
                 case .noSuchFileOrDirectory: "its directory does not exist; make it or name another file"
                 default: "name a file in a directory where you may make one"
                 }

@@ -35,7 +35,11 @@ final class QueueCarrier: RequestSource {
     /// - Parameter isServing: called when the file is open for the first time, and behaves as a copy file.
     /// - Throws: the tree did not come (back) in time, or is not to be understood.
     func run(isServing: @escaping @Sendable () -> Void) throws(Failure) {
-        let file = try open(first: true)
+        let file: CopyFileClient
+        do throws(Failure) { file = try open(first: true) } catch {
+            journal?.removeIfUnused()
+            throw error
+        }
         let life = Life(self, callByteCount: callByteCount, journal: journal)
         life.session.resume()
         var turn = Turn(file: file, life: life, announcement: isServing)

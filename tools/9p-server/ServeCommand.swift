@@ -65,7 +65,7 @@ struct ServeCommand: ParsableCommand {
         name: .customLong("idmap"),
         help: ArgumentHelp(
             "Which of the clients' users and groups are which of this system's, by ranges; others are nobody.",
-            valueName: "[u:|g:]CLIENT:SERVER:COUNT"))
+            valueName: "[u:|g:]CLIENT:SERVER:COUNT"), transform: IdentityMapArgument.init)
     var identityMaps: [IdentityMapArgument] = []
 
     @Option(

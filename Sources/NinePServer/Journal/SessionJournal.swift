@@ -85,16 +85,20 @@ public final class SessionJournal: Sendable {
         }
     }
 
+    /// Takes the file away if there is no session in it: neither one of an earlier process, nor one of ours.
+    public func removeIfUnused() {
+        guard SessionJournal.kinds.allSatisfy({ journal.keys(ofKind: $0).isEmpty }) else { return }
+        remove()
+    }
+
     /// Takes the file away as well.
     public func remove() {
         end()
         journal.remove()
     }
 
-    private static let everything: [Journal.Change] = [
-        .deleteAll(kind: Kind.session), .deleteAll(kind: Kind.fid), .deleteAll(kind: Kind.request),
-        .deleteAll(kind: Kind.locks),
-    ]
+    private static let kinds = [Kind.session, Kind.fid, Kind.request, Kind.locks]
+    private static let everything = kinds.map { Journal.Change.deleteAll(kind: $0) }
 
     /// Makes changes, unless the session is over.
     func apply(_ changes: [Journal.Change], reserved: Int = 0) throws(Errno) {

@@ -112,8 +112,8 @@ public struct Daemon {
         let tree = Tree(root: root)
         tree.reportRefusals(to: events, tallies, log)
         SavedOwners(tree, at: "\(statePath).owners") { [log] in
-            log.error("\($0)")
-            events.record(Event("not-saved", object: "", message: $0))
+            log.error("\($0): \($1)")
+            events.record(Event($0, object: "", message: $1))
         }
         return tree
     }

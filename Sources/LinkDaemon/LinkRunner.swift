@@ -71,7 +71,7 @@ final class LinkRunner: Sendable {
             let tree = Tree(root: side.devices, location: "links/\(plan.name)/devices")
             tree.reportRefusals(to: reporter)
             SavedOwners(tree, at: "\(plan.statePath)/owners") { [reporter] in
-                reporter.report("not-saved", $0, level: .error)
+                reporter.report($0, $1, level: .error)
             }
             let session = try FUSESession(TreeFilesystem(tree), at: devicesPath, mountOptions)
             defer { session.unmount() }

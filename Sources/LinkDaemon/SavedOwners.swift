@@ -25,16 +25,18 @@ final class SavedOwners {
 
     private unowned let tree: Tree
     private let path: String
-    private let fail: (String) -> Void
+    private let fail: (_ event: String, _ story: String) -> Void
+    /// What is in the file could not be used: it is somebody's to mend, and is left alone.
+    private var isUnusable = false
     /// By their place, from the tree's root.
     private var ofFiles: [String: Entry] = [:]
     private var ofAll: [String: Entry] = [:]
 
     /// Gives the tree's nodes what was saved of them, and saves from now on.
     ///
-    /// - Parameter fail: told what could not be read or saved; what was saved before stays.
+    /// - Parameter fail: told what could not be read (`not-restored`) or saved (`not-saved`); what was saved before stays.
     @discardableResult
-    init(_ tree: Tree, at path: String, fail: @escaping (String) -> Void) {
+    init(_ tree: Tree, at path: String, fail: @escaping (_ event: String, _ story: String) -> Void) {
         (self.tree, self.path, self.fail) = (tree, path, fail)
         read()
         give(to: tree.root)
@@ -83,12 +85,18 @@ final class SavedOwners {
     // MARK: Saved
 
     private func save() {
+        guard !isUnusable else {
+            fail(
+                "not-saved",
+                "\(path) is left as it is, as it could not be used: mend it, or remove it, and start again")
+            return
+        }
         // Whoever has all of a directory comes before those who have files in it.
         let objects =
             ofAll.sorted { $0.key < $1.key }.map(Self.object)
             + ofFiles.sorted { $0.key < $1.key }.map(Self.object)
         do throws(Errno) { try SavedSettings(objects).write(to: path) } catch {
-            fail("\(path): \(error); owners and modes will come back as they were saved before")
+            fail("not-saved", "\(path): \(error); owners and modes will come back as they were saved before")
         }
     }
 
@@ -112,7 +120,10 @@ final class SavedOwners {
                 }
                 if entry.mode == nil { ofAll[object.name] = entry } else { ofFiles[object.name] = entry }
             }
-        } catch { fail(error.description) }
+        } catch {
+            isUnusable = true
+            fail("not-restored", error.description)
+        }
     }
 
     private static func entry(_ object: SavedSettings.Object) -> Entry? {

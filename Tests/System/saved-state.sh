@@ -75,14 +75,20 @@ fi
 
 end_host TERM
 printf 'vop-settings 1\nnonsense\n' >"$state/host/ep0/devices"
+printf 'vop-settings 1\n[links/ep0/up]\nuser somebody\n' >"$state/host.owners"
 start_host
+grep '"not-restored"' "$work/host/events" | grep -q "host.owners: what it says of 'links/ep0/up' is no owner" ||
+    fail "broken owners were not explained"
+chmod 0600 "$work/host/events"
+grep '"not-saved"' "$work/host/events" | grep -q 'host.owners is left as it is' || fail "that nothing is saved was not said"
+grep -qx 'user somebody' "$state/host.owners" || fail "broken owners were overwritten"
 await "the link's end" grep -qx failed "$work/host/links/ep0/state"
 grep -q "line 2 of $state/host/ep0/devices is no saved setting: mend it, or remove the file" "$work/host/links/ep0/reason" ||
     fail "a broken file was not explained: $(cat "$work/host/links/ep0/reason")"
 grep -qx nonsense "$state/host/ep0/devices" || fail "a broken file was overwritten"
 echo "a broken file keeps its link down, is explained, and stays"
 
-rm "$state/host/ep0/devices"
+rm "$state/host/ep0/devices" "$state/host.owners"
 echo 1 >"$work/host/links/ep0/up"
 host_ctl link del ep0
 [ ! -e "$state/host/ep0" ] || fail "a removed link is still saved"

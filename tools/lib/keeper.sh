@@ -8,12 +8,15 @@ trap '' INT HUP TERM
 cat >/dev/null
 
 alive() { [ -d "/proc/$1" ] && [ "$(awk '/^State/ { print $2 }' "/proc/$1/status" 2>/dev/null)" != Z ]; }
+waiting() { for task in "/proc/$1/task"/*; do printf '%s: %s; ' "$(cat "$task/comm")" "$(cat "$task/wchan")"; done 2>/dev/null; }
 tac "$work/pids" >"$work/pids.reversed"
 while read -r pid; do
     kill -TERM "$pid" 2>/dev/null || continue
-    for _ in $(seq 60); do alive "$pid" && sleep 0.1 || break; done
+    # vophostd by itself waits up to 15 s for a guest to let go.
+    for _ in $(seq 200); do alive "$pid" && sleep 0.1 || break; done
     if alive "$pid"; then
-        echo "keeper: process $pid did not end within 6 s; killed"
+        echo "keeper: process $pid did not end within 20 s; killed: $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c 1-200)"
+        echo "keeper: its threads were in $(waiting "$pid")"
         kill -KILL "$pid" 2>/dev/null
     fi
 done <"$work/pids.reversed"

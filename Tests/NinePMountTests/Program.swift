@@ -14,7 +14,10 @@ final class Program: Sendable {
             FilePath(outputPath), .writeOnly, options: [.create, .append, .closeOnExec],
             permissions: .ownerReadWrite)
         defer { try? file.close() }
-        process = try SpawnedProcess(path, arguments, output: file.rawValue)
+        do { process = try SpawnedProcess(path, arguments, output: file.rawValue) } catch {
+            unsafe unlink(outputPath)
+            throw error
+        }
     }
 
     /// One of this package's own, from where the tests were built.
@@ -44,7 +47,11 @@ final class Program: Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    deinit { process.killAndWait() }
+    // Its directory need not be one that goes with the test.
+    deinit {
+        process.killAndWait()
+        unsafe unlink(outputPath)
+    }
 
     func signal(_ number: CInt) { process.signal(number) }
     var identifier: CInt { process.identifier }

@@ -225,7 +225,8 @@ let package = Package(
             ["vopctl", "vophostd", "vopguestd", "9p-server", "9p-mount", "LinuxSystem", logging, system]),
         tests("NineP", []),
         tests(
-            "NinePServer", ["TestSupport", "NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),
+            "NinePServer",
+            ["TestSupport", "CLinux", "NineP", "CopyFile", "LinuxSystem", "9p-server", logging, system]),
         tests("NinePClient", ["TestSupport", "NineP", "LinuxSystem", system]),
         // The programs themselves, so that they are built: they run as processes of their own.
         .testTarget(

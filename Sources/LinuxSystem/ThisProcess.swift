@@ -1,9 +1,18 @@
 import CLinux
 import Glibc
+public import SystemPackage
 
 /// What a program asks of the kernel for itself.
 public enum ThisProcess {
     public static var identifier: CInt { getpid() }
+
+    /// How many threads it has now.
+    public static func threadCount() throws(Errno) -> Int {
+        try DirectoryPath.names(at: "/proc/self/task").count
+    }
+
+    /// Whether a sanitizer is built in (tools/sanitize), which does things of its own.
+    public static var hasSanitizer: Bool { clinux_has_sanitizer() != 0 }
 
     /// Where the calling thread runs; it may run elsewhere by the time anybody looks.
     public static var currentProcessor: UInt32 { UInt32(max(0, clinux_current_processor())) }

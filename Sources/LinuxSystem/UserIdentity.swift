@@ -48,12 +48,9 @@ public struct UserIdentity: Hashable, Sendable {
 
     /// As the user database has it; a number it does not know has no groups.
     public static func of(user: UInt32) throws(Errno) -> UserIdentity {
-        var primary = strangersGroup
         do {
-            let groups = try unsafe groupList {
-                unsafe clinux_groups_of(user, &primary, $0, Int(CLINUX_GROUPS_MAX))
-            }
-            return UserIdentity(user: user, group: primary, groups: groups)
+            let entry = try UserDatabase.entry(of: user)
+            return UserIdentity(user: user, group: entry.group, groups: entry.groups)
         } catch Errno.noSuchFileOrDirectory {
             return UserIdentity(user: user, group: strangersGroup, groups: [])
         }
@@ -63,9 +60,7 @@ public struct UserIdentity: Hashable, Sendable {
     ///
     /// - Throws: `ENOENT` when nobody is.
     public static func number(ofUserNamed name: KernelText) throws(Errno) -> UInt32 {
-        var user: UInt32 = 0
-        _ = try checked(unsafe clinux_user_named(name.terminated, &user))
-        return user
+        try UserDatabase.number(of: name)
     }
 
     public func isMember(of group: UInt32) -> Bool {
@@ -84,7 +79,7 @@ public struct UserIdentity: Hashable, Sendable {
             })
     }
 
-    private static func groupList(
+    static func groupList(
         _ fill: (UnsafeMutablePointer<UInt32>?) -> CInt
     ) throws(Errno) -> [UInt32] {
         var count: CInt = 0

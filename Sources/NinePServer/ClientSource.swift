@@ -13,7 +13,7 @@ public struct ClientSource: ~Copyable, Sendable {
     let kind: Kind
     let socket: Socket
     /// A socket's file that goes with its server.
-    let ownedPath: String?
+    public let ownedPath: String?
     /// Whether the kernel can say who a client is.
     let knowsPeers: Bool
 

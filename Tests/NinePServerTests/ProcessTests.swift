@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The command itself, as somebody would run it.
-final class ServerProcess {
+final class ServerProcess: Sendable {
     /// Beside the test runner, where the build puts it.
     static var program: String {
         let runner = CommandLine.arguments[0]
@@ -34,7 +34,9 @@ final class ServerProcess {
             permissions: [.ownerReadWrite])
         // Nothing of a test's is kept where this machine's own servers keep theirs.
         let kept = arguments.contains("--journal") ? [] : ["--journal", "none"]
-        let words = prefix + [program] + arguments + kept
+        // Under a sanitizer it would say that it is not confined.
+        let isTold = arguments.contains("--confine") || !ThisProcess.hasSanitizer
+        let words = prefix + [program] + arguments + kept + (isTold ? [] : ["--confine", "none"])
         process = try SpawnedProcess(words[0], Array(words.dropFirst()), output: output.rawValue)
     }
 

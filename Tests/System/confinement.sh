@@ -21,6 +21,9 @@ outside() { # every name, its age, and every byte beside the two trees
 before=$(outside)
 start 9p-server "$bin/9p-server" --export "tree=$top/tree" --export "tree2=$top/tree2" --listen "unix:$work/served.sock" --journal none
 await "9p-server" grep -q serving "$work/log/9p-server"
+for status in /proc/"${process[9p-server]}"/task/*/status; do
+    grep -q '^NoNewPrivs:.1$' "$status" && grep -q '^Seccomp:.2$' "$status" || fail "a thread of 9p-server is not confined"
+done
 timeout 200 python3 "$root/Tests/System/confinement.py" "$work/served.sock" "$top" || fail "the export can be left"
 kill -0 "${process[9p-server]}" || fail "9p-server did not survive it"
 # The last race may have left the two directories exchanged.

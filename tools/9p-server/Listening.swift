@@ -20,6 +20,12 @@ enum ListenArgument {
         }
     }
 
+    /// Whether it is a client behind two descriptors.
+    var isPair: Bool {
+        guard case .address(.descriptors(let input, let output)) = self else { return false }
+        return input != output
+    }
+
     /// Whether it takes standard output, which says nothing else then.
     var isStandardOutput: Bool {
         guard case .address(.descriptors(_, 1)) = self else { return false }

@@ -103,6 +103,12 @@ struct ServeCommand: ParsableCommand {
             valueName: "FILE"))
     var metrics: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Give up files and system calls that serving needs not: auto (as far as the kernel can), require, none.",
+            valueName: "HOW"))
+    var confine = ConfineArgument.auto
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "LEVEL"))
     var logLevel = LogLevelArgument(value: .notice)
 
@@ -125,18 +131,19 @@ struct ServeCommand: ParsableCommand {
 
     mutating func run() throws {
         try requireEnough()
+        let logger = ProgramLog.logger("9p-server", level: logLevel.value)
+        let confinement = try Confinement(confine, logger)
+        try confinement.moveUsersAside()
         // Before any other thread is started, so that all of them leave these to the descriptor.
         let signals = try SignalDescriptor([.interrupt, .terminate, .user1])
-        let logger = ProgramLog.logger("9p-server", level: logLevel.value)
-        let server = try makeServer(logger)
-        let journals = try journalDirectory(logger)
-        // Before anybody is served: what earlier processes left half done is looked at as they left it.
-        let carriers = try copyFiles.map { path in
-            QueueCarrier(
-                server, path: path, patience: .seconds(patience),
-                journal: try journals.map { try journal(of: path, in: $0, server) }, logger: logger)
+        let places = try openPlaces(logger)
+        let (server, carriers, sockets) = try withdrawing(places.sources) {
+            try confinement.restrictFiles(to: reached(from: places))
+            let server = try makeServer(places, logger)
+            // Before anybody is served: what earlier processes left half done is looked at as they left it.
+            let carriers = try makeCarriers(server, places.journals, logger)
+            return (server, carriers, try socketServers(server, places))
         }
-        let sockets = try socketServers(server, journals)
         let ending = Ending(carrierCount: carriers.count + sockets.count)
         // What is a client's own shall not be told it.
         let told: FileDescriptor =
@@ -146,6 +153,7 @@ struct ServeCommand: ParsableCommand {
             let file = try metrics.map { path throws(Failure) in try MetricsFile(at: path, of: server, logger)
             }
             watch = SignalWatch(server, ending, file, telling: told)
+            try confinement.restrictCalls()
         } catch {
             for socket in sockets { socket.withdraw() }
             throw error
@@ -196,7 +204,7 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func makeServer(_ logger: Logger) throws -> NinePServer {
+    private func makeServer(_ places: OpenedPlaces, _ logger: Logger) throws -> NinePServer {
         var options = ServerOptions()
         options.maximumMessageSize = msize
         options.workerCount = workers ?? max(4, FileServing.coreCount)
@@ -204,85 +212,6 @@ struct ServeCommand: ParsableCommand {
         let descriptorLimit = try FileServing.raiseDescriptorLimit()
         options.fidsPerClient = min(options.fidsPerClient, max(256, descriptorLimit / 4))
         return try NinePServer(
-            exports: exports.map { try $0.open(readOnly: readOnly, crossMounts: crossMounts) },
-            accounts: makeAccounts(), options: options, logger: logger)
-    }
-
-    /// By default one of the user's own. Where that cannot be had, sessions end with this process, which is said.
-    private func journalDirectory(_ logger: Logger) throws -> JournalDirectory? {
-        if journal == "none" { return nil }
-        let path =
-            journal ?? RuntimeDirectory.path("vop/journal") ?? "/dev/shm/vop-journal-\(ProcessOwner.user)"
-        do throws(Errno) {
-            return try JournalDirectory(at: path)
-        } catch {
-            let text = "\(path): \(error); name a directory on tmpfs that only you may write to, or none"
-            guard journal == nil else { throw Failure("--journal \(text)") }
-            logger.notice("sessions end with this process: --journal \(text)")
-            return nil
-        }
-    }
-
-    private func journal(
-        of path: String, in directory: JournalDirectory, _ server: NinePServer
-    ) throws -> SessionJournal {
-        // One that was just told to end may still have it.
-        let deadline = ContinuousClock.now + .seconds(5)
-        while true {
-            do throws(Errno) {
-                return try directory.journal(named: path, of: server)
-            } catch {
-                if error == .wouldBlock, ContinuousClock.now < deadline {
-                    Thread.pause(for: .milliseconds(50))
-                    continue
-                }
-                throw refusal(error, of: path, directory)
-            }
-        }
-    }
-
-    private func refusal(_ error: Errno, of path: String, _ directory: JournalDirectory) -> Failure {
-        let advice =
-            switch error {
-            case .wouldBlock: "another 9p-server serves \(path); stop that one"
-            case .noSpace: "make room there, or name another directory"
-            default: "name a directory on tmpfs that only you may write to, or none"
-            }
-        return Failure("--journal \(directory.path): \(error); \(advice)")
-    }
-
-    private func makeAccounts() throws -> Accounts {
-        guard let map = IdentityMap(identityMaps) else {
-            throw Failure("--idmap: two ranges overlap; each number may have one, on either side")
-        }
-        do throws(Errno) {
-            return try Accounts(
-                squash: squash.value, squashUser: squashUser, squashGroup: squashGroup, map: map)
-        } catch {
-            throw Failure("--squash-user, --squash-group: \(error); only root can act as somebody else")
-        }
-    }
-
-    private func socketServers(
-        _ server: NinePServer, _ journals: JournalDirectory?
-    ) throws -> [SocketServer] {
-        let listening = Listening(
-            socketMode: socketMode.value, allowsNetwork: allowNetwork,
-            takesStrangers: trustClients || squash.value == .all)
-        var servers: [SocketServer] = []
-        do {
-            for argument in listen {
-                try listening.open(argument) { source in
-                    servers.append(
-                        try SocketServer(
-                            server, source, trustsAnyUser: trustClients, journals: journals,
-                            grace: .seconds(patience)))
-                }
-            }
-        } catch {
-            for server in servers { server.withdraw() }
-            throw error
-        }
-        return servers
+            exports: places.exports, accounts: places.accounts, options: options, logger: logger)
     }
 }

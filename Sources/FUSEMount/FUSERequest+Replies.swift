@@ -92,6 +92,28 @@ extension FUSERequest {
         return unsafe reply(directory.bytes.span.bytes.extracting(first: filled))
     }
 
+    /// Answers with data that lies in several places; a few.
+    @discardableResult
+    public consuming func reply(_ parts: [ArraySlice<UInt8>]) -> Delivery {
+        let answering = unsafe take()
+        return unsafe Self.withVectors(parts[...], []) { vectors in
+            unsafe answering.send { unsafe fuse_reply_iov($0, vectors, CInt(vectors.count)) }
+        }
+    }
+
+    // SAFETY: each part's own storage, borrowed until `body` returns.
+    @unsafe
+    private static func withVectors(
+        _ parts: ArraySlice<ArraySlice<UInt8>>, _ before: [iovec], _ body: ([iovec]) -> Delivery
+    ) -> Delivery {
+        guard let part = parts.first else { return unsafe body(before) }
+        return unsafe part.withUnsafeBytes { bytes in
+            let vector = unsafe iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+            return unsafe withVectors(parts.dropFirst(), bytes.isEmpty ? before : before + [vector], body)
+        }
+    }
+
     /// Answers with `header` and then the pieces, gathered by the kernel straight from where they lie.
     ///
     /// - Note: the pieces must stay mapped until this returns; the kernel reads each byte once, and nobody here looks.

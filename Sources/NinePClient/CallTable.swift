@@ -38,14 +38,18 @@ struct CallTable {
 
     /// A call of the thread that makes it.
     ///
+    /// - Parameter last: the one before, of several that are under way at once.
     /// - Throws: `.ended`; `.refused(EAGAIN)` when there are too many.
-    mutating func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
+    mutating func begin(
+        _ expectation: Expectation, behind last: PendingCall? = nil
+    ) throws(SessionError) -> PendingCall {
         if let ending { throw .ended(ending) }
         guard calls.count - free.count - reservedCount < CallTable.capacity else {
             throw .refused(.resourceTemporarilyUnavailable)
         }
         let call = unused()
         call.begin(expectation, isOwned: true)
+        if let last { call.follow(last) }
         return call
     }
 
@@ -66,15 +70,64 @@ struct CallTable {
         return call
     }
 
-    /// Takes a finished call's outcome and lets its tag go, `nil` while it is unfinished.
-    mutating func takeOutcome(of call: PendingCall) -> Result<Reply, SessionError>? {
-        if let outcome = call.outcome {
-            call.isOwned = false
-            call.outcome = nil
-            if !call.isBeingFlushed { free.append(call) }
-            return outcome
+    /// Takes a finished call's outcome and lets its tag go; one that is not finished is given up with the session.
+    mutating func takeOutcome(of call: PendingCall) -> Result<Reply, SessionError> {
+        call.leaveGroup()
+        guard let outcome = call.outcome else { return .failure(.ended(ending ?? .closed)) }
+        call.isOwned = false
+        call.outcome = nil
+        if !call.isBeingFlushed { free.append(call) }
+        return outcome
+    }
+
+    /// The same for a call and those behind it.
+    mutating func takeOutcomes(of first: PendingCall) -> [Result<Reply, SessionError>] {
+        Array(first.group).map { takeOutcome(of: $0) }
+    }
+
+    // MARK: What to do next
+
+    enum Turn {
+        /// All are answered, or never will be.
+        case done
+        case send(PendingCall, Connection, isAgain: Bool)
+        case read(Connection)
+        case wait
+    }
+
+    /// What the thread of `first` and of the calls behind it does next.
+    mutating func turn(of first: PendingCall) -> Turn {
+        guard ending == nil else { return .done }
+        var isDone = true
+        for call in first.group where call.outcome == nil {
+            if call.sentOver == 0, let surrender = call.surrender {
+                refuse(call, surrender)
+                continue
+            }
+            isDone = false
+            let isAgain = call.sentOver != 0
+            guard call.sentOver != connection.number, phase == .up || isAgain && phase != .lost else {
+                continue
+            }
+            call.sentOver = connection.number
+            return .send(call, connection, isAgain: isAgain)
         }
-        return ending.map { .failure(.ended($0)) }
+        if isDone { return .done }
+        guard first.awaitsReply, phase != .lost, !isReading else { return .wait }
+        isReading = true
+        return .read(connection)
+    }
+
+    /// A call that is not sent: its thread finds that.
+    private func refuse(_ call: PendingCall, _ error: SessionError) {
+        call.expectation = nil
+        call.outcome = .failure(error)
+    }
+
+    /// None of them is sent.
+    mutating func abandon(_ first: PendingCall) {
+        for call in first.group { refuse(call, .interrupted) }
+        _ = takeOutcomes(of: first)
     }
 
     /// Gives a reply to the call it answers.
@@ -129,14 +182,6 @@ struct CallTable {
         calls.append(call)
         reservedCount += 1
         return call
-    }
-
-    /// A call may be sent, for the first time, over what is returned; `nil` while it has to wait.
-    func route(for call: PendingCall) throws(SessionError) -> Connection? {
-        if let ending { throw .ended(ending) }
-        guard phase == .up else { return nil }
-        call.sentOver = connection.number
-        return connection
     }
 
     /// Nothing goes over the connection any more.

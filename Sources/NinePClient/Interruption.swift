@@ -2,7 +2,7 @@ internal import LinuxSystem
 internal import NineP
 internal import Synchronization
 
-/// Lets one thread have another's calls given up: those it is passed to, one after the other.
+/// Lets one thread have another's calls given up: those it is passed to, one after the other, or several at once.
 ///
 /// The server is told by Tflush. When its reply comes first, the call succeeds as if nothing had happened; when Rflush
 /// comes first, the call fails with `.interrupted`, and a fid it would have made may or may not exist.
@@ -50,17 +50,20 @@ public final class Interruption: Sendable {
 }
 
 extension Session {
-    /// Asks the server to forget a call, once. One that is not sent yet is flushed by its own thread, right after.
-    func flush(_ call: PendingCall, _ serial: UInt64, because surrender: SessionError) {
-        let sending = table.withLock { table -> (PendingCall, Connection)? in
-            guard call.serial == serial, call.isOwned, call.expectation != nil, !call.isBeingFlushed else {
-                return nil
+    /// Asks the server to forget a call and those behind it, once. One that is being sent is flushed by its own thread,
+    /// right after.
+    func flush(_ first: PendingCall, _ serial: UInt64, because surrender: SessionError) {
+        let (frames, connection) = table.withLock { table -> ([[UInt8]], Connection) in
+            guard first.serial == serial, first.isOwned else { return ([], table.connection) }
+            var frames: [[UInt8]] = []
+            for call in first.group where call.expectation != nil && !call.isBeingFlushed {
+                call.surrender = surrender
+                if call.sentOver == 0 { call.leader.parker.unpark() }
+                guard call.isSent, let flush = table.beginFlush(of: call) else { continue }
+                frames.append(Request.flush(oldTag: call.tag).encoded(tag: flush.tag))
             }
-            call.surrender = surrender
-            if call.sentOver == 0 { call.parker.unpark() }
-            return call.isSent ? table.beginFlush(of: call).map { ($0, table.connection) } : nil
+            return (frames, table.connection)
         }
-        guard let (flush, connection) = sending else { return }
-        send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag), over: connection)
+        for frame in frames { send(frame, over: connection) }
     }
 }

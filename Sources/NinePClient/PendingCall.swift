@@ -32,7 +32,7 @@ struct Expectation {
 /// One place in the table, with two tags that take turns: free, or a call under way with one of them. Kept and used again, so
 /// that a call allocates nothing of its own.
 ///
-/// All but `frame` is guarded by the session's lock; `frame` belongs to the thread that makes the call.
+/// All but `frame` and `payload` is guarded by the session's lock; those belong to the thread that makes the call.
 final class PendingCall: @unchecked Sendable {
     /// Another than the last call's here: a server may still have that one's reply, which arrived, and whose going out nobody
     /// lived to note. It would take the next request under that tag for the same one, sent again.
@@ -61,6 +61,13 @@ final class PendingCall: @unchecked Sendable {
     /// Set aside for the session's own requests.
     var isReserved = false
 
+    /// Which of the caller's bytes follow `frame`.
+    var payload = 0..<0
+    /// The same thread's next call, under way at the same time.
+    private var next: PendingCall?
+    /// The first of its thread's calls, where that is another: at its parker the thread waits for all of them.
+    private var first: PendingCall?
+
     init(tag: Tag) { self.tag = tag }
 
     /// Where a call's tag has its place.
@@ -73,5 +80,21 @@ final class PendingCall: @unchecked Sendable {
         self.expectation = expectation
         (outcome, surrender, flushes, flush) = (nil, nil, nil, nil)
         (self.isOwned, isSent, sentOver) = (isOwned, false, 0)
+        payload = 0..<0
     }
+
+    // MARK: Calls that one thread makes at once
+
+    var leader: PendingCall { first ?? self }
+    /// This one and those behind it.
+    var group: some Sequence<PendingCall> { sequence(first: self) { $0.next } }
+    /// Something was sent that is not answered.
+    var awaitsReply: Bool { group.contains { $0.sentOver != 0 && $0.outcome == nil } }
+
+    func follow(_ last: PendingCall) {
+        last.next = self
+        first = last.leader
+    }
+
+    func leaveGroup() { (next, first) = (nil, nil) }
 }

@@ -53,15 +53,6 @@ extension Session {
         return (qid, ioUnit)
     }
 
-    /// At most `byteCount` bytes, which fits `maximumReadByteCount`; none at the end. A slice of the reply's frame.
-    public func read(
-        _ fid: Fid, at offset: UInt64, byteCount: Int, interruption: Interruption? = nil
-    ) throws(SessionError) -> ArraySlice<UInt8> {
-        let request = Request.read(fid: fid, offset: offset, count: UInt32(byteCount))
-        guard case .read(let data) = try call(request, interruption: interruption) else { throw unexpected() }
-        return data
-    }
-
     /// The fid is gone whatever the answer.
     public func clunk(_ fid: Fid, interruption: Interruption? = nil) throws(SessionError) {
         _ = try call(.clunk(fid: fid), interruption: interruption)

@@ -138,49 +138,32 @@ public final class Session: Sendable {
         return try finish(call, RawSpan(), within: limit, interruption)
     }
 
-    /// A `Twrite` whose payload is not copied on this side.
-    ///
-    /// - Returns: how many bytes the server took.
-    public func write(
-        _ bytes: RawSpan, to fid: Fid, at offset: UInt64, interruption: Interruption? = nil
-    ) throws(SessionError) -> Int {
-        let call = try begin(Expectation(.write, limit: bytes.byteCount))
-        interruption?.willChange()
-        Request.encodeWriteHeader(
-            tag: call.tag, fid: fid, offset: offset, byteCount: bytes.byteCount, into: &call.frame)
-        guard case .write(let count) = try finish(call, bytes, within: nil, interruption) else {
-            throw unexpected()
+    func begin(_ expectation: Expectation, behind last: PendingCall? = nil) throws(SessionError)
+        -> PendingCall
+    {
+        let call = try table.withLock { table throws(SessionError) in
+            try table.begin(expectation, behind: last)
         }
-        return Int(count)
-    }
-
-    private func begin(_ expectation: Expectation) throws(SessionError) -> PendingCall {
-        let call = try table.withLock { table throws(SessionError) in try table.begin(expectation) }
         // What the tag was last used for was kept until its reply came.
         call.frame.removeAll(keepingCapacity: true)
         return call
     }
 
-    private func finish(
+    func finish(
         _ call: PendingCall, _ payload: RawSpan, within limit: Duration?, _ interruption: Interruption?
     ) throws(SessionError) -> Reply {
-        let serial = call.serial
-        interruption?.attach(self, call, serial)
-        defer { interruption?.detach() }
-        do throws(SessionError) {
-            transmit(call, serial, payload, over: try awaitRoute(for: call))
-        } catch {
-            abandon(call)
-            throw error
-        }
-        return try awaitOutcome(of: call, serial, payload, within: limit ?? limits.reply)
+        conduct(call, payload, within: limit, interruption)
+        return try reply(in: table.withLock { $0.takeOutcome(of: call) })
+    }
+
+    func reply(in outcome: Result<Reply, SessionError>) throws(SessionError) -> Reply {
+        if case .failure(.refused(.protocolError)) = outcome { throw forgotten() }
+        return try outcome.get()
     }
 
     /// Sends a call, for the first time or again, and its Tflush if it is given up.
-    private func transmit(
-        _ call: PendingCall, _ serial: UInt64, _ payload: RawSpan, over connection: Connection
-    ) {
-        send(call.frame, payload, over: connection)
+    private func transmit(_ call: PendingCall, _ payload: RawSpan, over connection: Connection) {
+        send(call.frame, payload.extracting(call.payload), over: connection)
         let (surrender, flush) = table.withLock { table in
             if call.sentOver == connection.number, table.phase != .lost { call.isSent = true }
             return (call.surrender, call.flush)
@@ -188,7 +171,7 @@ public final class Session: Sendable {
         if let flush {
             send(Request.flush(oldTag: call.tag).encoded(tag: flush.tag), over: connection)
         } else if let surrender {
-            self.flush(call, serial, because: surrender)
+            self.flush(call, call.serial, because: surrender)
         }
     }
 
@@ -205,63 +188,29 @@ public final class Session: Sendable {
         }
     }
 
-    /// Waits until a new call may be sent; one that is given up before is not sent at all.
-    private func awaitRoute(for call: PendingCall) throws(SessionError) -> Connection {
-        while true {
-            let route = try table.withLock { table throws(SessionError) -> Connection? in
-                if case .failure(let error) = call.outcome { throw error }
-                if let surrender = call.surrender { throw surrender }
-                return try table.route(for: call)
-            }
-            if let route { return route }
-            call.parker.park()
-        }
-    }
-
-    /// A call that was never sent: its tag is free.
-    private func abandon(_ call: PendingCall) {
-        table.withLock { table in
-            call.expectation = nil
-            if call.outcome == nil { call.outcome = .failure(.interrupted) }
-            _ = table.takeOutcome(of: call)
-        }
-    }
-
     // MARK: Waiting
 
-    private enum Turn {
-        case done(Result<Reply, SessionError>)
-        case read(Connection)
-        case send(Connection)
-        case wait
-    }
-
-    private func awaitOutcome(
-        of call: PendingCall, _ serial: UInt64, _ payload: RawSpan, within limit: Duration?
-    ) throws(SessionError) -> Reply {
-        var deadline = limit.map { ContinuousClock.now + $0 }
+    /// Sends `first` and the calls behind it, and waits until all of them are answered, or never will be. None is sent that
+    /// is given up before.
+    ///
+    /// - Parameter payload: what the calls' `payload` are parts of.
+    func conduct(
+        _ first: PendingCall, _ payload: RawSpan, within limit: Duration?, _ interruption: Interruption?
+    ) {
+        interruption?.attach(self, first, first.serial)
+        defer { interruption?.detach() }
+        var deadline: ContinuousClock.Instant?
         while true {
-            let turn = table.withLock { table -> Turn in
-                if let outcome = table.takeOutcome(of: call) { return .done(outcome) }
-                if table.phase == .lost { return .wait }
-                guard call.sentOver == table.connection.number else {
-                    call.sentOver = table.connection.number
-                    return .send(table.connection)
-                }
-                guard !table.isReading else { return .wait }
-                table.isReading = true
-                return .read(table.connection)
+            switch table.withLock({ $0.turn(of: first) }) {
+            case .done: return
+            case .send(let call, let connection, let isAgain):
+                transmit(call, payload, over: connection)
+                if isAgain { sentAgain(over: connection) }
+                deadline = deadline ?? (limit ?? limits.reply).map { ContinuousClock.now + $0 }
+            case .read(let connection): read(for: first, over: connection, until: deadline)
+            case .wait: first.parker.park(for: deadline.map { $0 - .now })
             }
-            switch turn {
-            case .done(.failure(.refused(.protocolError))): throw forgotten()
-            case .done(let outcome): return try outcome.get()
-            case .send(let connection):
-                transmit(call, serial, payload, over: connection)
-                sentAgain(over: connection)
-            case .read(let connection): read(for: call, over: connection, until: deadline)
-            case .wait: call.parker.park(for: deadline.map { $0 - .now })
-            }
-            if let passed = deadline, passed <= .now { deadline = giveUp(call, serial) }
+            if let passed = deadline, passed <= .now { deadline = giveUp(first) }
         }
     }
 
@@ -271,19 +220,19 @@ public final class Session: Sendable {
         return isResumable ? .renewed(wasSent: false) : .ended(.forgotten)
     }
 
-    /// The deadline has passed: asks the server to forget the call, and ends the session if it does not answer that.
-    private func giveUp(_ call: PendingCall, _ serial: UInt64) -> ContinuousClock.Instant {
-        if table.withLock({ _ in call.isBeingFlushed && call.expectation != nil }) {
+    /// The deadline has passed: asks the server to forget the calls, and ends the session if it does not answer that.
+    private func giveUp(_ first: PendingCall) -> ContinuousClock.Instant {
+        if table.withLock({ _ in first.group.contains { $0.isBeingFlushed && $0.expectation != nil } }) {
             end(.system(.timedOut))
         } else {
-            flush(call, serial, because: .timedOut)
+            flush(first, first.serial, because: .timedOut)
         }
         return .now + limits.meeting
     }
 
-    /// Reads for everybody until `call` is answered, then leaves it to the next one.
+    /// Reads for everybody until `first` and what was sent of those behind it are answered, then leaves it to the next one.
     private func read(
-        for call: PendingCall, over connection: Connection, until deadline: ContinuousClock.Instant?
+        for first: PendingCall, over connection: Connection, until deadline: ContinuousClock.Instant?
     ) {
         connection.input.withLock { reader in
             var isDone = false
@@ -293,7 +242,7 @@ public final class Session: Sendable {
                     within: deadline.map { $0 - .now },
                     stall: limits.stall)
                 {
-                case .frame(let frame): isDone = take(frame, for: call)
+                case .frame(let frame): isDone = take(frame, for: first)
                 case .nothingYet: isDone = true
                 case .ended(let ending):
                     connectionEnded(connection, ending)
@@ -303,20 +252,25 @@ public final class Session: Sendable {
         }
         let successor = table.withLock { table in
             table.isReading = false
-            return table.successor()
+            return table.successor()?.leader.parker
         }
-        successor?.parker.unpark()
+        successor?.unpark()
     }
 
-    /// Delivers one frame; true when `call` is answered, or the session over.
-    private func take(_ frame: [UInt8], for call: PendingCall) -> Bool {
+    /// Delivers one frame; true when `first` and what was sent of those behind it are answered, or the session is over.
+    private func take(_ frame: [UInt8], for first: PendingCall) -> Bool {
         do {
             let (tag, reply) = try Reply.decode(untrusted: frame)
-            let finished = try table.withLock { table throws(ProtocolViolation) in
-                try table.deliver(reply, to: tag)
+            let (others, isDone) = try table.withLock { table throws(ProtocolViolation) -> (Parker?, Bool) in
+                let finished = try table.deliver(reply, to: tag)?.leader
+                let isWhole = finished?.awaitsReply == false
+                guard finished === first else {
+                    return (isWhole ? finished?.parker : nil, table.ending != nil)
+                }
+                return (nil, isWhole || table.ending != nil)
             }
-            if let finished, finished !== call { finished.parker.unpark() }
-            return finished === call || table.withLock { $0.ending != nil }
+            others?.unpark()
+            return isDone
         } catch let error as ProtocolViolation {
             end(.violation(error.rule))
         } catch {

@@ -30,7 +30,7 @@ import Testing
         var tags: [NineP.Tag] = []
         for _ in 0..<4 {
             let call = try table.begin(Expectation(.clunk))
-            _ = try table.route(for: call)
+            _ = table.turn(of: call)
             tags.append(call.tag)
             let late = NineP.Tag(rawValue: call.tag.rawValue ^ 1 << 15)
             #expect(throws: ProtocolViolation.self) { try table.deliver(.clunk, to: late) }

@@ -60,30 +60,22 @@ extension RemoteTree {
         _ request: consuming FUSERequest, _ inode: InodeNumber, byteCount: Int, at offset: UInt64,
         file: OpenFile
     ) {
-        let bytes = attempt(request) { interruption throws(SessionError) in
+        let parts = attempt(request) { interruption throws(SessionError) in
             try read(try handle(file), byteCount, at: offset, interruption)
         }
-        switch bytes {
-        // SAFETY: plain bytes that this call holds on to until the kernel has copied them.
-        case .success(let bytes): unsafe request.reply(bytes.span.bytes)
+        switch parts {
+        case .success(let parts): request.reply(parts)
         case .failure(let error): request.fail(error.errno)
         }
     }
 
-    /// As many messages as it takes; a short answer is the end of the file. One that fits one message is not copied.
+    /// As many messages as it takes, all at once.
     private func read(
         _ handle: OpenHandle, _ byteCount: Int, at offset: UInt64, _ interruption: Interruption
-    ) throws(SessionError) -> ArraySlice<UInt8> {
-        var bytes: ArraySlice<UInt8> = []
-        repeat {
-            let asked = min(handle.chunkByteCount, byteCount - bytes.count)
-            let part = try session.read(
-                fid(of: handle, interruption).fid, at: offset &+ UInt64(bytes.count), byteCount: asked,
-                interruption: interruption)
-            if bytes.isEmpty { bytes = part } else { bytes.append(contentsOf: part) }
-            guard part.count == asked else { break }
-        } while bytes.count < byteCount
-        return bytes
+    ) throws(SessionError) -> [ArraySlice<UInt8>] {
+        let fid = try fid(of: handle, interruption)
+        let pieces = Pieces(of: byteCount, upTo: handle.chunkByteCount)
+        return try session.read(fid.fid, at: offset, pieces, interruption: interruption)
     }
 
     func write(
@@ -109,13 +101,28 @@ extension RemoteTree {
     private func write(
         _ bytes: RawSpan, to handle: OpenHandle, at offset: UInt64, _ interruption: Interruption
     ) throws(SessionError) -> Int {
+        let fid = try fid(of: handle, interruption)
+        let written =
+            handle.flags.contains(.append)
+            ? try append(bytes, handle.chunkByteCount, to: fid, at: offset, interruption)
+            : try session.write(
+                bytes, to: fid.fid, at: offset, Pieces(of: bytes.byteCount, upTo: handle.chunkByteCount),
+                interruption: interruption)
+        handle.node.written(upTo: offset &+ UInt64(written))
+        return written
+    }
+
+    /// One message after the other: where they land is decided by the order in which they are carried out.
+    private func append(
+        _ bytes: RawSpan, _ chunkByteCount: Int, to fid: RemoteFid, at offset: UInt64,
+        _ interruption: Interruption
+    ) throws(SessionError) -> Int {
         var written = 0
         while written < bytes.byteCount {
-            let end = min(bytes.byteCount, written + handle.chunkByteCount)
+            let end = min(bytes.byteCount, written + chunkByteCount)
             do throws(SessionError) {
                 let count = try session.write(
-                    bytes.extracting(written..<end), to: fid(of: handle, interruption).fid,
-                    at: offset &+ UInt64(written),
+                    bytes.extracting(written..<end), to: fid.fid, at: offset &+ UInt64(written),
                     interruption: interruption)
                 guard count > 0 else { break }
                 written += count
@@ -125,7 +132,6 @@ extension RemoteTree {
                 break
             }
         }
-        handle.node.written(upTo: offset &+ UInt64(written))
         return written
     }
 

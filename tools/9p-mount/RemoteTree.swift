@@ -52,10 +52,10 @@ final class RemoteTree: FUSEFilesystem, Sendable {
         return settings
     }
 
-    /// The most the kernel asks for at once: whole pages that fit one message, or, where messages are small, several.
+    /// The most the kernel asks for at once, which takes several messages, but not many.
     static func transferByteCount(_ session: Session) -> Int {
         let payload = Int(session.maximumMessageSize - Protocol9P.payloadHeaderByteCount)
-        return min(1 << 20, max(1 << 17, payload & ~4095))
+        return min(1 << 20, max(1 << 17, 2 * payload & ~4095))
     }
 
     // MARK: One request

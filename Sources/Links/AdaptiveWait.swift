@@ -10,9 +10,13 @@ struct AdaptiveWait {
     /// What the header says of us.
     private var saysPolling = false
     private var processor = UInt32.max
+    /// Both sides count the same processors: they are two processes of one kernel.
+    private let isOneKernel: Bool
 
     /// Tests look this long whatever was seen, and wherever the peer runs.
     var forceLimit: Duration?
+
+    init(isOneKernel: Bool) { self.isOneKernel = isOneKernel }
 
     /// A peer that has just come reads a header that says we sleep.
     mutating func met() { (saysPolling, processor) = (false, .max) }
@@ -33,7 +37,7 @@ struct AdaptiveWait {
     mutating func poll(
         _ header: LinkHeader, _ counters: WaitCounters, look: () throws(LinkError) -> Int
     ) throws(LinkError) -> Outcome {
-        guard let ringNews else { return .nothing }
+        guard let ringNews, isOneKernel || forceLimit != nil else { return .nothing }
         let here = ThisProcess.currentProcessor
         if here != processor {
             header.announce(processor: here)

@@ -5,13 +5,15 @@ import SystemPackage
 /// rings where that has paid; and doorbells left out while the peer says that it looks by itself.
 final class DoorbellWait {
     private var waiting: LinkWait
-    var adaptive = AdaptiveWait()
+    var adaptive: AdaptiveWait
     var spared = SparedRings()
     private var hasPolled = false
     private let counters: LinkCounters
 
-    init(_ counters: LinkCounters) throws(Errno) {
+    /// - Parameter isOneKernel: both sides are processes of one kernel, so that where each runs means something.
+    init(_ counters: LinkCounters, isOneKernel: Bool) throws(Errno) {
         self.counters = counters
+        adaptive = AdaptiveWait(isOneKernel: isOneKernel)
         waiting = LinkWait(try WatchedSet())
     }
 

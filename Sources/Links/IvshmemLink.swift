@@ -54,7 +54,8 @@ public final class IvshmemLink: Link {
         liveness = PeerLiveness(quietLimit: settings.quietLimit, answerLimit: settings.answerLimit)
         retry = RetryPace(first: settings.firstRetry, longest: settings.longestRetry)
         do throws(Errno) {
-            waiting = try DoorbellWait(counters)
+            // Whoever maps this memory may be another machine, whose processors have other numbers.
+            waiting = try DoorbellWait(counters, isOneKernel: false)
         } catch { throw .system(error, during: "making an ivshmem link") }
     }
 

@@ -27,7 +27,7 @@ extension LinkHeader {
         fullFence()
     }
 
-    /// Where this side runs, for a peer that thinks about polling.
+    /// Where this side runs, for a peer that thinks about polling; `.max` means nothing, and is 0 in the header.
     func announce(processor: UInt32) { memory.store32(processor &+ 1, at: own + 4) }
 
     /// The peer says that it looks by itself.

@@ -44,7 +44,7 @@ public final class SharedMemoryLink: Link {
         self.settings = settings
         doorbells = DoorbellUse(count: settings.doorbellCount)
         do throws(Errno) {
-            waiting = try DoorbellWait(counters)
+            waiting = try DoorbellWait(counters, isOneKernel: true)
         } catch { throw .system(error, during: "making an shm link") }
     }
 

@@ -129,6 +129,33 @@ import Virtio
         #expect(guest.nextDeadline != nil)
     }
 
+    @Test(
+        "nothing is said of processors, nobody looks before it sleeps, and what a killed side said is taken back"
+    )
+    func processors() throws {
+        let place = try MeetingPlace()
+        let host = try place.ivshmem(.host)
+        let first = try place.ivshmem(.guest)
+        try host.start()
+        try first.start()
+        try MeetingBench(host, first).runUntilUp()
+        try #require(first.meeting).header.announcePolling(on: 3)
+        #expect(try #require(host.meeting).header.isPeerPolling)
+        first.vanish()
+
+        let guest = try place.ivshmem(.guest)
+        try guest.start()
+        try MeetingBench(host, guest).run { host.state == .up && guest.state == .up }
+        for link in [host, guest] {
+            link.ringNews = { false }
+            for _ in 0..<100 { try link.wait(for: .microseconds(10)) }
+            #expect(link.counters.waits[.pollsFound] + link.counters.waits[.pollsInVain] == 0)
+        }
+        for header in [try #require(host.meeting).header, try #require(guest.meeting).header] {
+            #expect(!header.isPeerPolling && !header.isPeerApart(from: 1000))
+        }
+    }
+
     @Test("a memory that QEMU would refuse is refused", arguments: [1 << 19, 3 << 20, 1 << 33])
     func badMemory(byteCount: Int) throws {
         let place = try MeetingPlace()

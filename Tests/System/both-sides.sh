@@ -7,16 +7,17 @@ mount_v9fs() { # SOCKET [OPTIONS]
 }
 
 # Writes on either side and compares. $export and $mount must both be in sight.
-use_both_sides() {
+use_both_sides() { # [TREE]: a tree that is copied, the documentation unless given
     echo "from the host's side" >"$export/one"
     [ "$(cat "$mount/one")" = "from the host's side" ] || fail "a file made on the host's side reads differently"
     echo "from the guest's side" >"$mount/two"
     [ "$(cat "$export/two")" = "from the guest's side" ] || fail "a file made on the guest's side reads differently"
     mkdir "$mount/directory" && ln -s ../two "$mount/directory/link" && ln "$mount/two" "$mount/directory/hard"
     dd if=/dev/urandom of="$mount/directory/random" bs=1000000 count=5 status=none
-    cmp "$mount/directory/random" "$export/directory/random" || fail "five megabytes differ"
+    # Not in pieces of four kilobytes, as cmp would read it.
+    dd if="$mount/directory/random" bs=1000000 status=none | cmp - "$export/directory/random" || fail "five megabytes differ"
     mv "$mount/directory/random" "$mount/moved" && rm "$mount/one"
-    tar -C "$root/Documentation" -cf - . | tar -C "$mount/directory" -xf -
+    tar -C "${1:-$root/Documentation}" -cf - . | tar -C "$mount/directory" -xf -
     diff <(tree_checksums "$export") <(tree_checksums "$mount") || fail "the two sides differ"
 }
 

@@ -14,11 +14,12 @@ measure_clock() {
     clock="clocksource=tsc tsc=reliable tsc_early_khz=$("$work/tsc-khz") no_timer_check"
 }
 
+# A VM that is reset ends, unless `on_reset` says `reset`: then it begins anew.
 boot_vm() { # NAME SCRIPT WORDS [QEMU-OPTION…]
     local name=$1 script=$2 words=$3
     shift 3
     start "$name" timeout --kill-after=5 "$vm_seconds" nice -n 5 qemu-system-x86_64 -accel "$accelerator" -cpu max -smp 2 -m 512 \
-        -M q35,kernel-irqchip=split -nodefaults -display none -serial stdio -monitor none -action reboot=shutdown \
+        -M q35,kernel-irqchip=split -nodefaults -display none -serial stdio -monitor none -action "reboot=${on_reset:-shutdown}" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$kernel/vmlinuz" -initrd "$initramfs" \
         -append "console=ttyS0 quiet panic=-1 intel_iommu=on $clock vop.run=$script vop.with=$words" "$@"
 }

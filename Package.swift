@@ -44,6 +44,7 @@ let package = Package(
         .executable(name: "vopctl", targets: ["vopctl"]),
         .executable(name: "vophostd", targets: ["vophostd"]),
         .executable(name: "vopguestd", targets: ["vopguestd"]),
+        .executable(name: "vop-memory", targets: ["vop-memory"]),
         .executable(name: "9p-server", targets: ["9p-server"]),
         .executable(name: "9p-mount", targets: ["9p-mount"]),
     ],
@@ -155,6 +156,7 @@ let package = Package(
                 "VOPGuest", "GuestDrivers", "Links", "DevicePage", "SharedMemory", "Virtio", "ControlTree",
                 "FUSEMount", "LinuxSystem",
             ]),
+        tool("vop-memory", ["LinkDaemon", "Links", "ControlTree", "LinuxSystem"]),
         tool("9p-server", ["NinePServer", "NineP", "CopyFile", "LinuxSystem"]),
         tool("9p-mount", ["NinePClient", "NineP", "FUSEMount", "CFUSE", "LinuxSystem"]),
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A mount over a link of kind ivshmem: vophostd serves the memory, or somebody else's server; each side is
+# A mount over a link of kind ivshmem: vophostd serves the memory, or somebody else's server, or vop-memory; each side is
 # killed and comes back.
 source "$(dirname "$0")/stack.sh"
 source "$(dirname "$0")/both-sides.sh"
@@ -30,19 +30,42 @@ for name in vopguestd vophostd; do
     echo "after a SIGKILL of $name: met again"
 done
 
-# Somebody else's server, both join.
-for side in guest host; do
-    link=$work/$side/links/ep0
-    bash -c 'echo 0 >"$1"' - "$link/up" # a shell of its own: this one is interrupted when a child ends
-    grep -qx down "$link/state" || fail "$side: the link is $(cat "$link/state")"
-done
+join_both() { # SOCKET: that somebody else serves
+    local side link
+    for side in guest host; do
+        link=$work/$side/links/ep0
+        bash -c 'echo 0 >"$1"' - "$link/up" # a shell of its own: this one is interrupted when a child ends
+        grep -qx down "$link/state" || fail "$side: the link is $(cat "$link/state")"
+    done
+    for side in host guest; do
+        link=$work/$side/links/ep0
+        echo 0 >"$link/serve"
+        echo "$1" >"$link/socket"
+        echo 1 >"$link/up"
+    done
+    await "the meeting at $1" met
+}
+
 start server python3 "$root/Tests/System/ivshmem_server.py" "$work/foreign.sock" $((16 << 20)) 1
 await "the foreign server" grep -q serving "$work/log/server"
-for side in host guest; do
-    link=$work/$side/links/ep0
-    echo 0 >"$link/serve"
-    echo "$work/foreign.sock" >"$link/socket"
-    echo 1 >"$link/up"
-done
-await "the meeting at another's server" met
+join_both "$work/foreign.sock"
 echo "over another's server: met"
+
+# A memory that neither side's end takes along.
+! said=$("$bin/vop-memory" --size 3M "$work/memory.sock" 2>&1) || fail "a size that is no power of two was taken"
+[[ $said == *"power of two"* ]] || fail "of a wrong size it is said: $said"
+start vop-memory "$bin/vop-memory" --size 16M "$work/memory.sock"
+await "the memory" test -S "$work/memory.sock"
+join_both "$work/memory.sock"
+# The server of a device that was taken away has ended.
+start_server
+come_back "the move to another memory"
+kill -KILL "${process[vophostd]}"
+wait "${process[vophostd]}" 2>/dev/null || true
+await "the guest's link without a host" grep -qvx up "$work/guest/links/ep0/state"
+start_vophostd
+come_back "a SIGKILL of vophostd, whose memory stayed"
+kill "${process[vop-memory]}"
+wait "${process[vop-memory]}" || fail "vop-memory ended with $?"
+[ ! -e "$work/memory.sock" ] || fail "vop-memory left its socket"
+echo "over vop-memory: met again after a SIGKILL of vophostd"

@@ -48,14 +48,14 @@ start() { # NAME COMMAND…
     echo $! >>"$work/pids"
 }
 
-await() { # WHAT COMMAND…: half a minute at most
-    local what=$1 tries
+await() { # WHAT COMMAND…: half a minute at most, unless `await_seconds` says otherwise
+    local what=$1 tries limit=${await_seconds:-30}
     shift
-    for ((tries = 0; tries < 300; tries++)); do
+    for ((tries = 0; tries < limit * 10; tries++)); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.1
     done
-    fail "$what did not come within 30 s"
+    fail "$what did not come within $limit s"
 }
 
 host_ctl() { "$bin/vopctl" --tree "$work/host" "$@"; }

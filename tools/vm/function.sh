@@ -29,7 +29,7 @@ within() { # SECONDS WHAT COMMAND…: no step of a test waits for ever
     timeout -s KILL "$limit" "$@" || fail "$what failed, or took more than $limit s"
 }
 
-# Joins a host outside by the doorbell function, and mounts what it serves.
+# Joins a host elsewhere by the doorbell function, and mounts what it serves.
 join_host() { # vfio|polling
     local address
     address=$(function_address doorbell)

@@ -4,18 +4,18 @@ source /checkout/Tests/System/stack.sh
 source /checkout/Tests/System/both-sides.sh
 source /checkout/tools/vm/function.sh
 
-life=$(within 60 "the plain function" python3 /checkout/tools/vm/plain_memory.py \
+life=$(within 200 "the plain function" python3 /checkout/tools/vm/plain_memory.py \
     "/sys/bus/pci/devices/$(function_address plain)/resource2")
 case $life in
 0)
     address=$(function_address doorbell)
     # Nobody has enabled it: no driver took it.
     echo 1 >"/sys/bus/pci/devices/$address/enable"
-    within 90 "meeting the host by hand" python3 /checkout/tools/vm/meet_host.py "/sys/bus/pci/devices/$address"
+    within 200 "meeting the host by hand" python3 /checkout/tools/vm/meet_host.py "/sys/bus/pci/devices/$address"
     echo 0 >"/sys/bus/pci/devices/$address/enable"
     join_host vfio
-    within 60 "a copy of a tree" cp -r "$mount/tree" "$mount/again"
-    said=$(within 90 "random operations" random-operations "$mount/operations" "$RANDOM" 100)
+    within 200 "a copy of a tree" cp -r "$mount/tree" "$mount/again"
+    said=$(within 200 "random operations" random-operations "$mount/operations" "$RANDOM" 100)
     echo "VM: $said"
     # As if its power had failed: nobody is told, and requests are under way.
     while :; do cp "$mount/random" "$mount/interrupted" || true; done &
@@ -29,8 +29,8 @@ case $life in
     join_host polling
     [ -e "$mount/interrupted" ] || fail "nothing is there of the file that was being written at the reset"
     rm "$mount/interrupted"
-    within 60 "comparing a tree with its copy of before the reset" diff -r "$mount/tree" "$mount/again"
-    said=$(within 90 "random operations" random-operations "$mount/operations" "$RANDOM" 50)
+    within 200 "comparing a tree with its copy of before the reset" diff -r "$mount/tree" "$mount/again"
+    said=$(within 200 "random operations" random-operations "$mount/operations" "$RANDOM" 50)
     echo "VM: $said"
     tree_checksums "$mount" >"$work/seen"
     cd /

@@ -12,10 +12,10 @@ public struct LinkPlan: Sendable {
     public var socketPath = ""
     public var socketMode: UInt32 = 0o600
     public var windowByteCount = MeetingLimits.defaultWindowByteCount
-    /// This daemon serves the memory of an ivshmem link; else it joins whoever does.
+    /// This daemon serves the memory of an ivshmem or NTB link; else it joins whoever does.
     public var isServer: Bool
     public var vectorCount = MeetingLimits.defaultVectorCount
-    /// The PCI function that is our end of an ivshmem or a PCI link; and the way to it.
+    /// The PCI function that is our end of an ivshmem, an NTB or a PCI link; and the way to it.
     var function = FunctionChoice.none
     var functionAccess = PCISettings.Way.best
     /// A directory of the link's own, for what must outlive this process but not the machine: there while the link is up.
@@ -44,7 +44,7 @@ public struct LinkPlan: Sendable {
     }
 
     /// Our end is a PCI function.
-    private var goesByFunction: Bool { kind == .pci || kind == .ivshmem && function != .none }
+    private var goesByFunction: Bool { kind == .pci || kind != .shm && function != .none }
 
     /// Where it leads, for people.
     var place: String {
@@ -65,6 +65,9 @@ public struct LinkPlan: Sendable {
                     socketPath: socketPath, socketMode: socketMode, windowByteCount: windowByteCount,
                     recordPath: resumes ? runtimePath + "/meeting" : nil))
         case .ivshmem, .pci: return try IvshmemLink(side, kind: kind.rawValue, over: try makePort(side))
+        case .ntb:
+            return try IvshmemLink(
+                side, kind: kind.rawValue, over: try NTBPort(over: try makePort(side), as: side))
         }
     }
 
@@ -78,7 +81,7 @@ public struct LinkPlan: Sendable {
 
     private func makeFunctionPort(_ side: Side) throws(LinkError) -> any SharedMemoryPort {
         var settings = PCISettings(
-            ruleName: kind == .ivshmem ? "ivshmem" : nil, way: functionAccess,
+            ruleName: kind == .pci ? nil : "ivshmem", way: functionAccess,
             // Where the function does not say it, the sides are told apart by it.
             ownNumber: PeerNumber(rawValue: side == .host ? 0 : 1))
         do throws(RuleFileError) { settings.rules = try RuleFile.table() } catch {
@@ -92,12 +95,12 @@ public struct LinkPlan: Sendable {
     func requireComplete() throws(Refusal) {
         if goesByFunction { return }
         guard !socketPath.isEmpty else {
-            let orFunction = kind == .ivshmem ? ", or the address of a PCI function to `pci`," : ""
+            let orFunction = kind != .shm ? ", or the address of a PCI function to `pci`," : ""
             throw Refusal(
                 .invalidArgument,
                 "a link of kind \(kind.rawValue) needs a socket; write a path to `socket`\(orFunction) first")
         }
-        guard kind == .ivshmem, isServer else { return }
+        guard kind != .shm, isServer else { return }
         if let fault = MeetingLimits.fault(ivshmemByteCount: windowByteCount) {
             throw Refusal(.invalidArgument, fault)
         }
@@ -110,6 +113,8 @@ public enum LinkKind: String, Sendable, CaseIterable {
     case shm
     /// One memory that both map, handed out over a unix socket by the protocol of QEMU's ivshmem server.
     case ivshmem
-    /// The same in the memory of any PCI function that a rule knows.
+    /// A non-transparent bridge in such a memory: scratchpads, doorbell bits, and for each side a memory of its own.
+    case ntb
+    /// The same as ivshmem in the memory of any PCI function that a rule knows.
     case pci
 }

@@ -41,6 +41,9 @@ public struct DoorbellSet: Hashable, Sendable {
         return set
     }
 
+    /// Doorbells 0 to 31, a bit each.
+    init(bits: UInt32) { low = UInt64(bits) }
+
     @inlinable
     public mutating func insert(_ number: DoorbellNumber) {
         if number.rawValue < 64 { low |= 1 << number.rawValue } else { high |= 1 << (number.rawValue &- 64) }

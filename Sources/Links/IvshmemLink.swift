@@ -148,7 +148,11 @@ public final class IvshmemLink: Link {
         events.hasPolled = try waiting.serve(found: { note($0) })
         guard state != .down else { return events }
         defer { wasRung = false }
-        if hasPortNews || port.nextDeadline.map({ $0 <= .now }) ?? false { try servePort(&events) }
+        // While nobody is met the port may find that its own part of the memory is not what it was.
+        let isLooking = met == nil && retry.isDue
+        if hasPortNews || isLooking || port.nextDeadline.map({ $0 <= .now }) ?? false {
+            try servePort(&events)
+        }
         if events.peer == nil, let loss = try takeLoss() { events.peer = .gone(loss) }
         guard events.peer == nil else { return events }
         if let met { serve(met, &events) } else { try look(&events) }
@@ -159,6 +163,11 @@ public final class IvshmemLink: Link {
         hasPortNews = false
         let news = try port.service()
         events.notes += news.notes
+        if !news.rung.isEmpty {
+            counters.doorbells.countRead(0)
+            wasRung = true
+            rung.formUnion(news.rung)
+        }
         switch news.change {
         case .lost(let reason):
             let wasUp = met != nil
@@ -179,7 +188,7 @@ public final class IvshmemLink: Link {
         let count = MemoryWindow.lossCount
         guard count != lossCount else { return nil }
         lossCount = count
-        guard attachment?.memory.hasVanished ?? false else { return nil }
+        guard attachment?.hasVanished ?? false else { return nil }
         detach()
         port.close()
         try port.open()
@@ -223,7 +232,9 @@ public final class IvshmemLink: Link {
 
     private func attach(_ events: inout LinkEvents) throws(LinkError) {
         guard let attachment = port.attachment else { return }
-        if let fault = MemoryPartition.fault(byteCount: attachment.memory.byteCount) {
+        if attachment.peerMemory == nil,
+            let fault = MemoryPartition.fault(byteCount: attachment.memory.byteCount)
+        {
             events.notes.append("cannot be met in: \(port.place) has \(fault)")
             return
         }
@@ -320,7 +331,7 @@ public final class IvshmemLink: Link {
     // MARK: Doorbells
 
     /// Somebody can ring us.
-    private var isRingable: Bool { attachment.map { !$0.vectors.isEmpty } ?? true }
+    private var isRingable: Bool { attachment.map { $0.doorbellCount > 0 } ?? true }
 
     /// While met, as many as the side with fewer vectors has.
     public var doorbellCount: Int { doorbells.count }

@@ -6,7 +6,7 @@ import Virtio
 /// read once, and nothing that this side wrote is read back to be believed.
 struct MemoryMeeting {
     let header: LinkHeader
-    private let attachment: SharedMemoryAttachment
+    private let partition: MemoryPartition
     private let crossing: CrossingCounters
     private var own: SidePresence
     /// Host: whom we answered, and what it was given.
@@ -15,11 +15,10 @@ struct MemoryMeeting {
     private var rungNumber: UInt64 = 0
 
     init(_ attachment: SharedMemoryAttachment, _ side: Side, crossing: CrossingCounters) {
-        self.attachment = attachment
+        partition = MemoryPartition(attachment, side)
         self.crossing = crossing
-        header = LinkHeader(
-            attachment.memory.part(at: 0, byteCount: LinkHeader.byteCount).counted(by: nil), seenBy: side)
-        own = SidePresence(number: 0, peer: attachment.ownNumber, vectorCount: attachment.usedVectors.count)
+        header = LinkHeader(partition.header, seenBy: side)
+        own = SidePresence(number: 0, peer: attachment.ownNumber, vectorCount: attachment.doorbellCount)
     }
 
     /// A new attempt, by a number that was not used before.
@@ -82,14 +81,14 @@ struct MemoryMeeting {
         }
         own.number = nextNumber()
         own.answered = guest.number
-        let windows = MemoryPartition.windows(of: attachment.memory.byteCount, meetingNumber: own.number)
+        let windows = partition.windows(ofMeeting: own.number)
         let layout = LinkLayout(
             meetingID: own.number, devicePageAddress: windows.host.base, hostWindows: [windows.host],
             guestWindows: [windows.guest], hostDoorbellCount: max(1, own.vectorCount),
             guestDoorbellCount: max(1, guest.vectorCount))
         header.withdraw()
         // The guest may look for the page before we make a new one.
-        attachment.memory.zero(at: LinkHeader.byteCount, byteCount: MeetingLimits.devicePageByteCount)
+        partition.clearDevicePage()
         header.lay(out: layout)
         header.announce(own)
         answered = (guest, layout)
@@ -121,9 +120,9 @@ struct MemoryMeeting {
     }
 
     private func met(_ peer: SidePresence, _ layout: LinkLayout) throws(MeetingRefusal) -> MetInMemory {
-        let (memory, first) = (attachment.memory, layout.hostWindows[0])
-        let host = try MemoryPartition.place(layout.hostWindows, in: memory, like: first)
-        let guest = try MemoryPartition.place(layout.guestWindows, in: memory, like: first)
+        let first = layout.hostWindows[0]
+        let host = try partition.place(layout.hostWindows, of: .host, like: first)
+        let guest = try partition.place(layout.guestWindows, of: .guest, like: first)
         do throws(PeerViolation) {
             return MetInMemory(
                 peer: peer, meetingID: layout.meetingID, ownNumber: own.number,
@@ -144,9 +143,4 @@ struct MetInMemory {
     let ownNumber: UInt64
     var windows: MetWindows
     let doorbellCount: Int
-}
-
-extension SharedMemoryAttachment {
-    /// Those that the other side is told of.
-    var usedVectors: ArraySlice<EventCounter> { vectors.prefix(MeetingLimits.doorbellCounts.upperBound) }
 }

@@ -41,19 +41,40 @@ extension SharedMemoryPort {
 
 /// A memory that is mapped, and how the others reach us. It holds from `.attached` to `.lost`.
 public struct SharedMemoryAttachment: Sendable {
-    /// All of it. Its pages may vanish: then it says so (`MemoryWindow.hasVanished`).
+    /// All of it; over a bridge, ours, which the other side reaches. Its pages may vanish: then it says so
+    /// (`MemoryWindow.hasVanished`).
     public let memory: MemoryWindow
+    /// Over a bridge, where each side has a memory of its own: our window on the other's.
+    public let peerMemory: MemoryWindow?
     /// Our own number, which the others ring us by.
     public let ownNumber: PeerNumber
-    /// Signalled when somebody rings our vector of that index; they are watched, and not read. Empty where nobody can
-    /// ring us: then the link looks into the memory from time to time.
+    /// Signalled when somebody rings our vector of that index; they are watched, and not read. Empty where the port tells
+    /// of rings itself, or nobody can ring us.
     public let vectors: [EventCounter]
+    /// By how many doorbells we can be rung. 0: by none, and the link looks into the memory from time to time.
+    public let doorbellCount: Int
 
     public init(memory: MemoryWindow, ownNumber: PeerNumber, vectors: [EventCounter]) {
         self.memory = memory
+        peerMemory = nil
         self.ownNumber = ownNumber
         self.vectors = vectors
+        doorbellCount = min(vectors.count, MeetingLimits.doorbellCounts.upperBound)
     }
+
+    /// Over a bridge, whose doorbells its port tells of (`SharedMemoryPortEvents.rung`).
+    init(memory: MemoryWindow, peerMemory: MemoryWindow, ownNumber: PeerNumber, doorbellCount: Int) {
+        self.memory = memory
+        self.peerMemory = peerMemory
+        self.ownNumber = ownNumber
+        vectors = []
+        self.doorbellCount = doorbellCount
+    }
+
+    /// Those that are used for doorbells.
+    var usedVectors: ArraySlice<EventCounter> { vectors.prefix(doorbellCount) }
+
+    var hasVanished: Bool { memory.hasVanished || peerMemory?.hasVanished ?? false }
 }
 
 /// What one `service()` of a port found.
@@ -65,6 +86,8 @@ public struct SharedMemoryPortEvents: Sendable {
     }
 
     public var change: Change?
+    /// Doorbells of ours that were rung, where no vector tells.
+    public var rung = DoorbellSet()
     /// Those that came, and those that are gone; where a port cannot know, neither is ever told.
     public var joined: [PeerNumber] = []
     public var left: [PeerNumber] = []

@@ -2,6 +2,7 @@ import CVOP
 import DevicePage
 import LinuxSystem
 import SharedMemory
+import TestSupport
 import Testing
 import Virtio
 
@@ -43,7 +44,7 @@ struct GoldenPageTests {
         slot.control.setHostToGuestDoorbell(7)
         slot.accept(FeatureSet(rawValue: 1 << 32 | 0x41))
         slot.setStatus([.acknowledge, .driver, .featuresOK, .driverOK])
-        #expect(window.bytes(at: 0, byteCount: 4096) == (try Golden.bytes("net-example.bin")))
+        #expect(window.bytes(at: 0, byteCount: 4096) == (try GoldenFile.bytes("net-example.bin")))
     }
 
     @Test("each device of the table has the stated sizes, and as many fit by the original's rule")
@@ -140,7 +141,7 @@ struct GoldenPageTests {
     @Test("the headers agree with the golden files in C and in C++, with every compiler found")
     func otherLanguages() async throws {
         // To our own standard error, where a failure explains itself.
-        let check = try SpawnedProcess("/bin/sh", ["\(Golden.repository)/abi/tests/check"], output: 2)
+        let check = try SpawnedProcess("/bin/sh", ["\(GoldenFile.repository)/abi/tests/check"], output: 2)
         var ending = check.ending()
         let deadline = ContinuousClock.now + .seconds(120)
         while ending == nil, ContinuousClock.now < deadline {

@@ -1,6 +1,7 @@
 import DevicePage
 import FoundationEssentials
 import SharedMemory
+import TestSupport
 import Testing
 
 @Suite("The page as a report")
@@ -11,14 +12,14 @@ struct PageReportTests {
             "net-example", "all-devices", "removed", "full", "no-magic", "broken-rings", "broken-removed",
         ])
     func width(name: String) throws {
-        let text = try PageReport(decoding: Golden.bytes("\(name).bin")).text
+        let text = try PageReport(decoding: GoldenFile.bytes("\(name).bin")).text
         #expect(text.hasSuffix("\n"))
         for line in text.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
     }
 
     @Test("the worked example's table")
     func netExample() throws {
-        let report = try PageReport(decoding: Golden.bytes("net-example.bin"))
+        let report = try PageReport(decoding: GoldenFile.bytes("net-example.bin"))
         #expect(
             report.text == """
                 magic 0xc0ffee00  config doorbell 3  node 1  devices 1  removed 0  free 3968 bytes
@@ -38,18 +39,18 @@ struct PageReportTests {
 
     @Test("a broken page says where and why; an empty or foreign one says that")
     func endings() throws {
-        let broken = try PageReport(decoding: Golden.bytes("broken-rings.bin"))
+        let broken = try PageReport(decoding: GoldenFile.bytes("broken-rings.bin"))
         #expect(broken.text.contains("broken at 80: 5 queues, at most 4; what lies behind cannot be found"))
         #expect(!broken.isSound)
-        #expect(try PageReport(decoding: Golden.bytes("no-magic.bin")).text.contains("no device page"))
-        #expect(try PageReport(decoding: Golden.bytes("full.bin")).isSound)
+        #expect(try PageReport(decoding: GoldenFile.bytes("no-magic.bin")).text.contains("no device page"))
+        #expect(try PageReport(decoding: GoldenFile.bytes("full.bin")).isSound)
     }
 
     @Test(
         "JSON comes back as the same value, on one line or many",
         arguments: ["net-example", "removed", "broken-end"])
     func json(name: String) throws {
-        let report = try PageReport(decoding: Golden.bytes("\(name).bin"))
+        let report = try PageReport(decoding: GoldenFile.bytes("\(name).bin"))
         for pretty in [false, true] {
             let text = report.json(pretty: pretty)
             #expect(text.contains("\n") == pretty)

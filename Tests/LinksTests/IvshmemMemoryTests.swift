@@ -144,9 +144,9 @@ import Virtio
         let guest = try place.ivshmem(.guest, serves: true)
         try guest.start()
         _ = try guest.service()
-        let memory = try #require(guest.port.attachment).memory
-        let header = LinkHeader(memory.part(at: 0, byteCount: 4096), seenBy: .host)
-        let windows = MemoryPartition.windows(of: memory.byteCount, meetingNumber: 9)
+        let attachment = try #require(guest.port.attachment)
+        let header = LinkHeader(attachment.memory.part(at: 0, byteCount: 4096), seenBy: .host)
+        let windows = MemoryPartition(attachment, .guest).windows(ofMeeting: 9)
         var layout = LinkLayout(
             meetingID: 9, devicePageAddress: windows.host.base, hostWindows: [windows.host],
             guestWindows: [windows.guest], hostDoorbellCount: 2, guestDoorbellCount: 4)

@@ -51,6 +51,20 @@ final class MeetingPlace {
                 answerLimit: answerLimit))
     }
 
+    /// A link over a bridge in a memory that the host serves.
+    func ntb(
+        _ side: Side, serves: Bool? = nil, _ settings: IvshmemSocketSettings? = nil
+    ) throws -> IvshmemLink {
+        let settings = settings ?? ivshmemSettings()
+        let port: any SharedMemoryPort =
+            serves ?? (side == .host) ? try IvshmemServer(settings) : try IvshmemMember(settings)
+        return try IvshmemLink(
+            side, kind: "ntb",
+            over: try NTBPort(
+                over: port, as: side, firstRetry: .milliseconds(1), longestRetry: .milliseconds(10)),
+            IvshmemSettings(firstRetry: .milliseconds(1), longestRetry: .milliseconds(10)))
+    }
+
     func link(_ kind: MeetingKind, _ side: Side, socketMode: UInt32 = 0o600) throws -> any Link {
         switch kind {
         case .shm:
@@ -61,6 +75,10 @@ final class MeetingPlace {
             var settings = ivshmemSettings()
             settings.socketMode = socketMode
             return try ivshmem(side, serves: side == (kind == .ivshmem ? .host : .guest), settings)
+        case .ntb, .ntbOfGuest:
+            var settings = ivshmemSettings()
+            settings.socketMode = socketMode
+            return try ntb(side, serves: side == (kind == .ntb ? .host : .guest), settings)
         }
     }
 
@@ -115,11 +133,19 @@ enum MeetingKind: CaseIterable, Sendable {
     case shm
     case ivshmem
     case ivshmemOfGuest
+    case ntb
+    case ntbOfGuest
 
     /// Those in which the host listens.
-    static let ofHost: [MeetingKind] = [.shm, .ivshmem]
+    static let ofHost: [MeetingKind] = [.shm, .ivshmem, .ntb]
 
-    var word: String { self == .shm ? "shm" : "ivshmem" }
+    var word: String {
+        switch self {
+        case .shm: "shm"
+        case .ivshmem, .ivshmemOfGuest: "ivshmem"
+        case .ntb, .ntbOfGuest: "ntb"
+        }
+    }
 }
 
 /// Two that have met, and where.

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# A mount over a link of kind ivshmem: vophostd serves the memory, or somebody else's server, or vop-memory; each side is
-# killed and comes back.
+# A mount over a link of kind ivshmem, or ntb: vophostd serves the memory, or somebody else's server, or vop-memory; each side
+# is killed and comes back.
+#
+#   ivshmem.sh [KIND]
 source "$(dirname "$0")/stack.sh"
 source "$(dirname "$0")/both-sides.sh"
+kind=${1-ivshmem}
 
 met() { [ "$(cat "$work/host/links/ep0/state")" = up ] && [ "$(cat "$work/guest/links/ep0/state")" = up ]; }
 usable() { [ "$(timeout 10 cat "$mount/two" 2>/dev/null)" = "from the guest's side" ]; }
@@ -14,8 +17,8 @@ come_back() { # WHAT
 
 start_daemons
 socket=socket=$work/ep0.sock
-host_ctl link add ep0 kind=ivshmem "$socket" window_bytes=16M vectors=2
-guest_ctl link add ep0 kind=ivshmem "$socket"
+host_ctl link add ep0 kind="$kind" "$socket" window_bytes=16M vectors=2
+guest_ctl link add ep0 kind="$kind" "$socket"
 await "the meeting" met
 start_export
 start_mount

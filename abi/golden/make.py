@@ -303,6 +303,23 @@ of them are in use, and that its doorbells 0 and 2 have rung.
 """)
 
 
+def ntb_port(owner, side, memory, doorbells):
+    """One port's registers, as itself (magic, version, link, owner) and the other port (scratchpads) wrote them."""
+    return (struct.pack("<4sIII", b"VOPN", 1, 1, owner).ljust(64, b"\0")
+            + struct.pack("<I4sIIQI", 0x11111111, b"VOPN", 1, side, memory, doorbells)).ljust(1024, b"\0")
+
+
+NTB_MEMORY = 0x100000
+golden(
+    "ntb-page",
+    bytes(1024) + ntb_port(1, 2, NTB_MEMORY // 4 * 3, 32) + ntb_port(2, 1, NTB_MEMORY // 4 - 4096, 32) + bytes(1024),
+    """
+The register page of a bridge in a memory of 1 MiB: the host, peer 1, has port 0, the guest, peer 2, port 1. Each has said of
+itself in the other's scratchpads what memory and how many doorbells it has, in the attempt of number 0x11111111; no doorbell
+was rung.
+""")
+
+
 def main():
     if sys.argv[1:] == ["--check"]:
         on_disk = {path.name for path in HERE.iterdir() if path.suffix in (".bin", ".txt", ".tsv")}

@@ -8,6 +8,7 @@
 
 #include <vop/copy.h>
 #include <vop/meeting.h>
+#include <vop/ntb.h>
 #include <vop/page.h>
 #include <vop/ring.h>
 
@@ -279,6 +280,23 @@ static void check_meeting(void) {
     EXPECT("link-test.bin", answers->crc == 0xCBF43926 && answers->answer_byte_count == 64 && answers->doorbells == 5);
 }
 
+static void check_ntb(void) {
+    struct vop_ntb_page page;
+    EXPECT("ntb-page.bin", take("ntb-page.bin", &page, sizeof page) == sizeof page);
+    for (int i = 0; i < 2; i++) {
+        const struct vop_ntb_port *port = &page.ports[i];
+        EXPECT("ntb-page.bin", port->magic == VOP_NTB_MAGIC && port->version == VOP_NTB_VERSION && port->link == 1);
+        EXPECT("ntb-page.bin", port->owner == 1u + i && port->doorbells[0] == 0);
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_NUMBER] != 0);
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_MAGIC] == VOP_NTB_MAGIC);
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_VERSION] == VOP_NTB_VERSION);
+        // What the other end says of itself.
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_SIDE] == (i == 0 ? VOP_NTB_GUEST : VOP_NTB_HOST));
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_MEMORY_LOW] == (i == 0 ? 0xC0000u : 0x3F000u));
+        EXPECT("ntb-page.bin", port->scratchpads[VOP_NTB_SPAD_DOORBELLS] == VOP_NTB_DOORBELLS);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc > 2) {
         fprintf(stderr, "usage: abi-check [DIRECTORY]\n");
@@ -292,6 +310,7 @@ int main(int argc, char **argv) {
     check_batch("copy-read.bin", VOP_COPY_TO_BACKEND, 4, "helloabcdefg");
     check_batch("copy-write.bin", VOP_COPY_TO_DEVICE, 3, "onetwo");
     check_meeting();
+    check_ntb();
     if (failures == 0) printf("abi-check: the headers and the golden files agree\n");
     return failures == 0 ? 0 : 1;
 }

@@ -24,8 +24,9 @@ VOP_OFFSET(struct vop_range, byte_count, 8);
 
 // ---- The link header ------------------------------------------------------------------------------------------------
 //
-// One page of its own: a memfd on `shm`, offset 0 of the shared memory on `ivshmem`. The host writes bytes 0…255 before
-// the guest is told of it, and not again in that meeting; after that each side writes only its own lines.
+// One page of its own: a memfd on `shm`, offset 0 of the shared memory on `ivshmem`, of the host's memory on `ntb`. The host
+// writes bytes 0…255 before the guest is told of it, and not again in that meeting; after that each side writes only its own
+// lines.
 //
 //   0   magic, version, flags, meeting, pages, counts
 //   64  host windows                                  4 ranges
@@ -33,7 +34,7 @@ VOP_OFFSET(struct vop_range, byte_count, 8);
 //   192 reserved
 //   256 host liveness   | 320 guest liveness          a line of 64 bytes per side
 //   384 host waiting    | 448 guest waiting           a line of 64 bytes per side
-//   512 host presence   | 576 guest presence          a line of 64 bytes per side, on `ivshmem`; elsewhere 0
+//   512 host presence   | 576 guest presence          a line of 64 bytes per side; on `shm` 0
 //   640 host test       | 768 guest test              two lines of 64 bytes per side
 //   896 reserved up to 4096
 
@@ -239,7 +240,7 @@ enum {
     VOP_LINK_GUEST_TEST_OFFSET = 768
 };
 
-// ---- The meeting in memory, on `ivshmem` ----------------------------------------------------------------------------
+// ---- The meeting in memory, on `ivshmem` and `ntb` ------------------------------------------------------------------
 //
 // All of the memory is one page of link header and behind it the windows, which the host lays out. Each side writes its
 // own lines only, with aligned stores of 32 or 64 bits; the other reads them when it is rung, and from time to time while
@@ -259,7 +260,8 @@ enum {
 // Doorbell d rings vector d: there are as many doorbells in each direction as the side with fewer vectors has, at least 1.
 //
 // A window's base is a multiple of 2^VOP_LINK_PLACE_SHIFT, the same for all windows of a meeting and another one in the
-// next, plus its offset in the memory.
+// next, plus its offset in the memory; where each side has a memory of its own (vop/ntb.h), the guest's counts from
+// 2^(VOP_LINK_PLACE_SHIFT - 1).
 #define VOP_LINK_PLACE_SHIFT 36
 
 // ---- The meeting messages of an `shm` link --------------------------------------------------------------------------

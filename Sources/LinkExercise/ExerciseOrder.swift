@@ -91,10 +91,16 @@ struct ExerciseOrder {
 
 /// What can be ordered.
 enum ExerciseVerb: String, CaseIterable {
+    case state
     case ping
     case reserve
     case release
     case fill
     case checksum
     case copy
+    case speed
+    case peek
+    case poke
+    case ring
+    case await
 }

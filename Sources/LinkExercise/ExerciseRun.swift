@@ -11,6 +11,12 @@ protocol ExerciseRun {
     mutating func advance(_ near: inout NearSide) -> ExerciseOutcome?
     /// When to call it even if nothing happens on the link.
     var deadline: ContinuousClock.Instant? { get }
+    /// The meeting is over: what works on its memory besides has let go of it when this returns.
+    func cancel()
+}
+
+extension ExerciseRun {
+    func cancel() {}
 }
 
 /// What an order works with.
@@ -19,6 +25,57 @@ struct NearSide {
     let lines: TestLines
     var asker = TestAsker()
     var areas = TestAreas()
+    /// Which of our doorbells have rung since somebody asked.
+    var came = DoorbellSet()
+
+    /// A request was given up whose answer may still come: until the next answer the peer may be writing to what was set
+    /// aside here.
+    private var isForsaken = false
+    /// Given back as soon as that is over.
+    private var withheld: [PeerRange] = []
+
+    init(link: any Link, lines: TestLines) {
+        self.link = link
+        self.lines = lines
+    }
+
+    /// The answer to the open request, which then is closed; `nil` as long as there is none.
+    mutating func takeAnswer() -> TestAnswer? {
+        guard let answer = asker.answer(in: lines) else { return nil }
+        asker.close()
+        // Requests are carried out one after the other.
+        isForsaken = false
+        for range in withheld { link.free(range) }
+        withheld = []
+        return answer
+    }
+
+    /// Waits for the open request no more.
+    mutating func giveUp() {
+        asker.close()
+        isForsaken = true
+    }
+
+    /// Gives back what is ours; the peer's is forgotten.
+    mutating func releaseNear() {
+        if let range = areas.near {
+            if isForsaken { withheld.append(range) } else { link.free(range) }
+        }
+        areas = TestAreas()
+    }
+
+    /// Nobody has ordered anything for long: both sides get theirs back. What the other answers is not waited for.
+    mutating func releaseBoth() {
+        releaseNear()
+        ask(.release)
+        asker.close()
+    }
+
+    /// The meeting is over.
+    mutating func end() {
+        releaseNear()
+        for range in withheld { link.free(range) }
+    }
 
     /// How long the peer may take to answer.
     static let answerLimit = Duration.seconds(2)

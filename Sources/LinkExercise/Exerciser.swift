@@ -12,7 +12,7 @@ import SystemPackage
 /// ```
 public final class Exerciser {
     /// After so long without an order what was set aside is given back.
-    static let reservationLimit = TestAnswerer.reservationLimit
+    static let reservationLimit = Duration.seconds(10)
 
     private let link: any Link
     private let desk: ExerciseDesk
@@ -58,6 +58,7 @@ public final class Exerciser {
         case nil: break
         }
         answerer?.note(events.doorbells, mustLook: events.peer != nil)
+        near?.came.formUnion(events.doorbells)
         guard run != nil else { return }
         near?.asker.note(events.doorbells)
         advance()
@@ -72,8 +73,11 @@ public final class Exerciser {
     }
 
     private func part(_ reason: String) {
-        if let (order, _, _) = run.take() { refuse(order, reason) }
-        near?.releaseNear()
+        if let (order, _, run) = run.take() {
+            run.cancel()
+            refuse(order, reason)
+        }
+        near?.end()
         answerer?.end()
         (near, answerer, reservationEnd) = (nil, nil, nil)
     }
@@ -86,7 +90,7 @@ public final class Exerciser {
         if isReady, let order = desk.takeOrder() { begin(order) }
         if let deadline = run?.run.deadline, deadline <= .now { advance() }
         if run == nil, let reservationEnd, reservationEnd <= .now {
-            near?.releaseNear()
+            near?.releaseBoth()
             self.reservationEnd = nil
         }
     }
@@ -111,12 +115,18 @@ public final class Exerciser {
         for order: ExerciseOrder, _ near: NearSide
     ) throws(Refusal) -> any ExerciseRun {
         switch ExerciseVerb(rawValue: order.word) {
+        case .state: try HandRun.state(order)
         case .ping: try PingRun(order, doorbellCount: near.link.doorbellCount)
         case .reserve: try RequestRun.reserve(order)
         case .release: try RequestRun.release(order)
         case .fill: try MemoryRun.make(order, .fill, near)
         case .checksum: try MemoryRun.make(order, .checksum, near)
         case .copy: try MemoryRun.make(order, .copy, near)
+        case .speed: try SpeedRun(order, near)
+        case .peek: try HandRun.peek(order, near)
+        case .poke: try PokeRun(order, near)
+        case .ring: try HandRun.ring(order, near)
+        case .await: try AwaitRun(order, near)
         case nil:
             throw Refusal(
                 .invalidArgument, "'\(order.word.prefix(40))' is no order; \(ExerciseOrder.allowed)")

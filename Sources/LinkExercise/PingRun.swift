@@ -43,11 +43,10 @@ struct PingRun: ExerciseRun {
             (phase, deadline) = (.calling, near.asker.deadline)
             return nil
         case .calling:
-            if near.asker.answer(in: near.lines) != nil {
-                near.asker.close()
+            if near.takeAnswer() != nil {
                 ring(&near)
             } else if near.asker.isOverdue {
-                near.asker.close()
+                near.giveUp()
                 return .refused(near.silence)
             }
             return nil
@@ -69,7 +68,7 @@ struct PingRun: ExerciseRun {
         if let answered, near.asker.rung.contains(answer) {
             take(answered, near.asker)
             times.add(near.asker.elapsedNanoseconds)
-            near.asker.close()
+            _ = near.takeAnswer()
             if times.count == count { return .report(report) }
             guard interval > .zero else {
                 ring(&near)
@@ -82,7 +81,7 @@ struct PingRun: ExerciseRun {
             wasAnswered = answered != nil
             isLost = true
             came |= near.asker.rung.firstWord
-            near.asker.close()
+            near.giveUp()
             return .report(report)
         }
         return nil

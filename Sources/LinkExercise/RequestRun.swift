@@ -27,13 +27,12 @@ struct RequestRun: ExerciseRun {
             deadline = near.asker.deadline
             return nil
         }
-        if let answer = near.asker.answer(in: near.lines) {
-            near.asker.close()
+        if let answer = near.takeAnswer() {
             guard answer.status == TestStatus.done.rawValue else { return .refused(Self.refusal(of: answer)) }
             return take(answer, &near)
         }
         guard near.asker.isOverdue else { return nil }
-        near.asker.close()
+        near.giveUp()
         return .refused(near.silence)
     }
 
@@ -59,9 +58,12 @@ struct RequestRun: ExerciseRun {
 
 extension RequestRun {
     /// Sets memory aside on both sides.
-    static func reserve(_ order: ExerciseOrder) throws(Refusal) -> RequestRun {
-        try order.require(only: "bytes")
+    static func reserve(_ order: ExerciseOrder) throws(Refusal) -> any ExerciseRun {
+        try order.require(only: "bytes", "side")
+        // Alone where the other side does not answer.
+        let isAlone = try order.word("side", among: ["near", "both"], standard: "both") == "near"
         let byteCount = try order.number("bytes", in: TestAnswerer.byteCounts, standard: 1 << 20)
+        if isAlone { return HandRun { near in near.reserveNear(byteCount) } }
         return RequestRun { near in
             near.releaseNear()
             near.ask(.reserve, byteCount: byteCount)
@@ -74,16 +76,13 @@ extension RequestRun {
                         .protocolError, "the other side set \(range.byteCount) bytes aside, not \(byteCount)")
                 }
                 near.areas.far = range
-                near.areas.near = try near.link.allocate(byteCount: Int(byteCount), alignment: 4096)
             } catch let refusal as Refusal {
                 return .refused(refusal)
-            } catch let error as LinkError {
-                return .refused(Refusal(.noMemory, "\(error); ask for less"))
             } catch {
                 return .refused(
                     Refusal(.protocolError, "the other side set aside what is not its own: \(error)"))
             }
-            return .report(near.areas.text)
+            return near.reserveNear(byteCount)
         }
     }
 
@@ -99,10 +98,15 @@ extension RequestRun {
 }
 
 extension NearSide {
-    /// Gives back what is ours; the peer's is forgotten.
-    mutating func releaseNear() {
-        if let range = areas.near { link.free(range) }
-        areas = TestAreas()
+    /// Sets aside what is ours, beside what the other side has.
+    mutating func reserveNear(_ byteCount: UInt64) -> ExerciseOutcome {
+        let far = areas.far
+        releaseNear()
+        areas.far = far
+        do throws(LinkError) {
+            areas.near = try link.allocate(byteCount: Int(byteCount), alignment: 4096)
+            return .report(areas.text)
+        } catch { return .refused(Refusal(.noMemory, "\(error); ask for less")) }
     }
 }
 

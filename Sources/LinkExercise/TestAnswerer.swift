@@ -9,14 +9,13 @@ struct TestAnswerer {
     static let byteCounts: ClosedRange<UInt64> = 1...16 << 20
     /// After so long without a request only doorbell 0 is taken for one.
     static let attentionLimit = Duration.seconds(5)
-    /// After so long without a request what was set aside is given back.
-    static let reservationLimit = Duration.seconds(10)
 
     private let link: any Link
     private let lines: TestLines
     private var lastNumber: UInt64 = 0
     private var lastTime: ContinuousClock.Instant?
     private var rung: UInt32 = 0
+    /// Set aside until the peer gives it back, or the meeting ends: a peer that was stopped may write to it still.
     private var area: PeerRange?
     private var current: (request: TestRequest, work: TestWork)?
     /// How many requests there were.
@@ -27,17 +26,14 @@ struct TestAnswerer {
         self.lines = lines
     }
 
-    var deadline: ContinuousClock.Instant? {
-        if current != nil { return .now }
-        return area == nil ? nil : lastTime.map { $0 + Self.reservationLimit }
-    }
+    var deadline: ContinuousClock.Instant? { current == nil ? nil : .now }
 
     /// After the link was looked at.
     ///
     /// - Parameter mustLook: even if no doorbell rang.
     mutating func note(_ doorbells: DoorbellSet, mustLook: Bool) {
         let isAttentive = lastTime.map { .now - $0 < Self.attentionLimit } ?? false
-        if !isAttentive, area == nil { lastTime = nil }
+        if !isAttentive { lastTime = nil }
         guard mustLook || doorbells.containsZero || isAttentive && !doorbells.isEmpty else { return }
         rung |= doorbells.firstWord
         guard current == nil, let request = lines.request(after: lastNumber) else { return }
@@ -59,7 +55,6 @@ struct TestAnswerer {
             current = nil
             answer(request, crc: work.crc)
         }
-        if area != nil, let lastTime, .now - lastTime >= Self.reservationLimit { release() }
     }
 
     mutating func end() {
@@ -86,7 +81,8 @@ struct TestAnswerer {
             guard let source = memory(request.source, request), let target = memory(request.target, request)
             else { return answer(request, .range) }
             current = (request, .copy(source, to: target))
-        case .use, nil: answer(request, .unknown)
+        case .use: tellUse(request)
+        case nil: answer(request, .unknown)
         }
     }
 
@@ -98,6 +94,14 @@ struct TestAnswerer {
             area = range
             answer(request, address: range.address, byteCount: range.byteCount)
         } catch { answer(request, .noMemory) }
+    }
+
+    private mutating func tellUse(_ request: TestRequest) {
+        guard Self.byteCounts.contains(request.byteCount),
+            let isUsed = link.uses(request.target, request.byteCount, besides: area)
+        else { return answer(request, .range) }
+        guard isUsed else { return answer(request) }
+        answer(request, .inUse, address: request.target, byteCount: request.byteCount)
     }
 
     private mutating func release() {

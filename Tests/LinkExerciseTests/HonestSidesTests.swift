@@ -61,7 +61,7 @@ import Virtio
     @Test(
         "an order that is none is refused, and says what is allowed",
         arguments: [
-            ("", "is no order"), ("pong", "is no order; write one of ping"),
+            ("", "is no order"), ("pong", "is no order; write one of state, ping"),
             ("ping count=0", "count: 0 is not from 1"),
             ("ping doorbell=4", "doorbell: 4 is not from 0 to 3"),
             ("ping weight=1", "ping takes no 'weight'"),

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/stack.sh"
 
 holds() { # PYTHON-EXPRESSION: of the one JSON document on standard input, as `it`
-    python3 -c 'import json, sys; it = json.load(sys.stdin); assert eval(sys.argv[1]), it' "$1"
+    python3 -c 'import json, sys; it = json.load(sys.stdin); assert eval(f"({sys.argv[1]})"), it' "$1"
 }
 ends_with() { # STATUS COMMAND…
     local wanted=$1 status=0
@@ -28,6 +28,27 @@ use_tools() {
     host_ctl -j link ping ep0 --count 200 | holds 'it["lost"] == 0 and it["round_trips"]["count"] == 200'
     guest_ctl -j link ping ep0 --doorbell 1 --answer 1 --interval 1ms |
         holds 'it["side"] == "guest" and it["lost"] == 0 and it["round_trips"]["count"] == 10'
+    local side
+    for side in host guest; do
+        echo "  test, from the $side"
+        "${side}_ctl" -j link test ep0 --size 77777 | holds 'it["failed"] == 0 and it["dma"] == "none" and
+            {r["test"] for r in it["tests"]} >= {"pattern", "aliasing", "sub-range", "write", "read", "copied by far"} and
+            len([r for r in it["tests"] if r["test"] == "doorbell"]) >= 2'
+    done
+    echo "  perf"
+    host_ctl -j link perf ep0 --size 4096 --threads 1 --threads 2 --time 20ms --count 50 --plot "$work/plot.svg" |
+        holds '[(r["direction"], r["threads"]) for r in it["bandwidth"]] ==
+            [("write", 1), ("write", 2), ("read", 1), ("read", 2)] and all(r["bytes_per_second"] > 0 for r in it["bandwidth"])'
+    python3 -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).getElementsByTagName("polyline").length == 4' \
+        "$work/plot.svg"
+    echo "  peek, poke, ring"
+    host_ctl -j link peek ep0 near 0 | holds 'it["words"][0]["value"] == "0xc0ffee00"'
+    ends_with 2 host_ctl link poke ep0 near 0 1
+    grep -q "the device page" "$work/said" || fail "said: $(cat "$work/said")"
+    ends_with 2 guest_ctl link poke ep0 far 4096 1 # the first ring
+    grep -q "on the other side" "$work/said" || fail "said: $(cat "$work/said")"
+    host_ctl -q link ring ep0 1
+    guest_ctl link ring ep0 1 --await
 }
 
 head -c 3000000 /dev/urandom >"$work/data"
@@ -40,7 +61,7 @@ for kind in shm ivshmem; do
     start_export
     start_mount
     rm -f "$work/enough" "$work/rounds"
-    traffic &
+    traffic 7<&- 8>&- &
     copier=$!
     echo $copier >>"$work/pids"
     await "traffic" test -e "$work/rounds"
@@ -54,6 +75,8 @@ for kind in shm ivshmem; do
     kill -STOP "${process[vopguestd]}"
     ends_with 3 host_ctl link ping ep0
     grep -q "has not answered" "$work/said" || fail "said: $(cat "$work/said")"
+    ends_with 3 host_ctl link test ep0
+    grep -q "^pattern *near memory, pattern 2 *ok" "$work/said" || fail "said: $(cat "$work/said")"
     kill -CONT "${process[vopguestd]}"
     await "the answers of the side that was stopped" host_ctl link ping ep0 --count 1
 

@@ -6,7 +6,8 @@ import Testing
 @Suite("Help")
 struct HelpTests {
     static let commands = [
-        "", "link", "link show", "link list", "link add", "link del", "link ping", "page", "page show",
+        "", "link", "link show", "link list", "link add", "link del", "link ping", "link test", "link perf",
+        "link peek", "link poke", "link ring", "page", "page show",
         "page dump",
         "page decode",
         "device", "device show", "device list", "device add", "device set", "device del", "device reset",

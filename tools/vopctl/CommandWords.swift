@@ -13,7 +13,7 @@ struct CommandWords {
     let command: String
 
     private static let verbs: [(object: String, verbs: [String])] = [
-        ("link", ["show", "list", "add", "del", "ping"]),
+        ("link", ["show", "list", "add", "del", "ping", "test", "perf", "peek", "poke", "ring"]),
         ("page", ["show", "dump", "decode"]),
         ("device", ["show", "list", "add", "set", "del", "reset"]),
         ("queue", ["show", "dump"]),
@@ -25,7 +25,7 @@ struct CommandWords {
     /// Options whose value is the next word.
     private static let optionsWithValue: Set<String> = [
         "--timeout", "--tree", "--side", "--dump", "--rules", "--sysfs", "--count",
-        "--interval", "--doorbell", "--answer", "--size", "--seed", "--threads", "--plot", "--total",
+        "--interval", "--doorbell", "--answer", "--size", "--time", "--threads", "--plot", "--window",
         "--width",
     ]
 

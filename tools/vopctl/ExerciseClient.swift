@@ -1,5 +1,6 @@
 import LinuxSystem
 import SystemPackage
+import Virtio
 
 /// Orders tests of a link, through its `test` file: writes an order, which is answered when it has been carried out, and reads
 /// the report.
@@ -34,6 +35,12 @@ struct ExerciseClient {
                 object: place)
         }
         return report
+    }
+
+    /// What there is to print of a dry run: the orders were said.
+    var dryRun: Output {
+        .changed(
+            "", ["link": .string(link.name), "side": .string(link.tree.side.rawValue)], options)
     }
 
     private func write(_ order: String) throws {

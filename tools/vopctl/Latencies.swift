@@ -27,7 +27,7 @@ struct Latencies {
         var passed: UInt64 = 0
         for (bound, number) in ordered {
             passed += number
-            if Double(passed) >= part * Double(count) { return bound }
+            if Double(passed) >= part * Double(count) { return max(bound, least ?? 0) }
         }
         return most
     }

@@ -45,7 +45,7 @@ struct LinkPing: LongVerb {
         let client = try ExerciseClient(link, "link ping", options)
         var pings = Pings(client, doorbell: doorbell, answer: answer)
         try pings.run(count: count, interval: interval?.duration ?? .zero)
-        return pings.output(options)
+        return options.dryRun ? client.dryRun : pings.output(options)
     }
 }
 

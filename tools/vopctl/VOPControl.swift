@@ -26,7 +26,11 @@ struct VOPControl: ParsableCommand {
 struct LinkObject: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "link", abstract: "What joins two sides: windows of memory and doorbells.",
-        subcommands: [LinkShow.self, LinkList.self, LinkAdd.self, LinkDelete.self, LinkPing.self])
+        subcommands: [
+            LinkShow.self, LinkList.self, LinkAdd.self, LinkDelete.self, LinkPing.self, LinkTest.self,
+            LinkPerf.self,
+            LinkPeek.self, LinkPoke.self, LinkRing.self,
+        ])
 }
 
 struct PageObject: ParsableCommand {

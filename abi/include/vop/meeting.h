@@ -90,8 +90,8 @@ struct vop_link_presence {
 enum {
     // Answer: nothing else.
     VOP_TEST_ECHO = 1,
-    // Set `byte_count` bytes of its own windows aside, answer with their `address`; the next one releases them, and so does
-    // an asker that has been silent for 10 s.
+    // Set `byte_count` bytes of its own windows aside, answer with their `address`; the next one gives the last back, and so does
+    // the meeting's end.
     VOP_TEST_RESERVE = 2,
     VOP_TEST_RELEASE = 3,
     // Write `byte_count` bytes made from `seed` to `target`; answer with their CRC.

@@ -93,12 +93,30 @@ final class LinkSet {
         }
         for name in names {
             do throws(SavedSettings.Failure) {
-                guard let saved = try SavedLink.read(from: environment.statePath(of: name)) else { continue }
+                guard let saved = try SavedLink.read(from: environment.statePath(of: name)) else {
+                    tellUnsaved(name)
+                    continue
+                }
                 restore(name, saved)
             } catch {
                 unusable[name] = error.description
                 environment.reporter(name).report("not-restored", error.description, level: .error)
             }
+        }
+    }
+
+    /// A link that was made while nothing could be saved, and whose devices could be later.
+    private func tellUnsaved(_ name: String) {
+        let path = environment.statePath(of: name)
+        do throws(Errno) {
+            guard try !DirectoryPath.namesIfAny(at: path).isEmpty else { return }
+            environment.reporter(name).report(
+                "not-restored",
+                "\(path): the link's own settings were never saved; add it again, and what is saved of its devices comes back",
+                level: .error)
+        } catch {
+            environment.reporter(name).report(
+                "not-restored", "\(path) cannot be read: \(error)", level: .error)
         }
     }
 

@@ -35,7 +35,7 @@ final class SavedLink {
         } catch {
             reporter.report(
                 "not-saved",
-                "\(Self.file(in: path)): \(error); the link will come back as it was saved before",
+                "\(Self.file(in: path)): \(error); the link will come back as it was saved before, and not at all if it never was",
                 level: .error)
         }
     }

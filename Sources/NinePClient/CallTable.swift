@@ -28,6 +28,8 @@ struct CallTable {
     /// One of the waiting threads is reading for all.
     var isReading = false
     var ending: Ending?
+    /// How the last connection that was lost ended.
+    var loss: Ending?
     /// The current one; while `lost`, the last.
     var connection: Connection
     var phase = Phase.up
@@ -185,8 +187,9 @@ struct CallTable {
     }
 
     /// Nothing goes over the connection any more.
-    mutating func lose() {
+    mutating func lose(by ending: Ending) {
         phase = .lost
+        loss = ending
         for call in unanswered { call.isSent = false }
         wakeAll()
     }

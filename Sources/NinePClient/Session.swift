@@ -24,6 +24,10 @@ public final class Session: Sendable {
         public var meeting: Duration = .seconds(10)
         /// Silence in the middle of a message, in either direction. The session ends then.
         public var stall: Duration = .seconds(300)
+        /// Silence while somebody waits for a reply: after half of it the server is asked for a sign of life, after all of it the
+        /// connection counts as lost. A server that is slow, or waits for a lock, answers such a question; `nil`: it is never
+        /// asked.
+        public var silence: Duration?
         /// A reply, unless the call says otherwise; `nil` waits as long as the session lives, as for a disk.
         public var reply: Duration?
 
@@ -44,6 +48,8 @@ public final class Session: Sendable {
     /// For the session's own requests when it goes on; they keep their tags, since the server may still have them.
     let probe: PendingCall
     let barrier: PendingCall
+    /// Asks for a sign of life.
+    let asker: PendingCall
 
     /// Meets the server over a connected stream: Tversion, Rversion.
     ///
@@ -63,7 +69,7 @@ public final class Session: Sendable {
         } catch { throw .ended(.system(error)) }
         (self.maximumMessageSize, self.limits, self.isResumable) = (size, limits, isResumable)
         var table = CallTable(Connection(1, stream, reader))
-        (probe, barrier) = (table.reserve(), table.reserve())
+        (probe, barrier, asker) = (table.reserve(), table.reserve(), table.reserve())
         self.table = Mutex(table)
     }
 
@@ -73,6 +79,9 @@ public final class Session: Sendable {
 
     /// Counts how often the server forgot the session.
     public var epoch: Int { table.withLock { $0.epoch } }
+
+    /// How its last connection was lost, `nil` before.
+    public var loss: Ending? { table.withLock { $0.loss } }
 
     /// How the session ended, `nil` while it lives.
     public var ending: Ending? { table.withLock { $0.ending } }
@@ -105,7 +114,7 @@ public final class Session: Sendable {
 
     /// Ends the session, or has it wait for another connection, if it is resumable and the server broke no rule.
     func connectionEnded(_ connection: Connection, _ ending: Ending) {
-        guard isResumable, ending == .hungUp || ending == .forgotten else {
+        guard isResumable, ending.mayBeResumed else {
             end(ending)
             return
         }
@@ -113,7 +122,7 @@ public final class Session: Sendable {
             guard table.ending == nil, table.connection === connection, table.phase != .lost else {
                 return false
             }
-            table.lose()
+            table.lose(by: ending)
             return true
         }
         guard isLoss else { return }
@@ -235,15 +244,24 @@ public final class Session: Sendable {
         for first: PendingCall, over connection: Connection, until deadline: ContinuousClock.Instant?
     ) {
         connection.input.withLock { reader in
-            var isDone = false
+            var (isDone, isAsked) = (false, false)
+            let half = limits.silence.map { $0 / 2 }
             while !isDone {
+                let left = deadline.map { $0 - .now }
                 switch reader.next(
                     from: connection.stream, maximumMessageSize: maximumMessageSize,
-                    within: deadline.map { $0 - .now },
-                    stall: limits.stall)
+                    within: left.map { min($0, half ?? $0) } ?? half, stall: limits.stall)
                 {
-                case .frame(let frame): isDone = take(frame, for: first)
-                case .nothingYet: isDone = true
+                case .frame(let frame):
+                    isAsked = false
+                    isDone = take(frame, for: first)
+                case .nothingYet where deadline.map { $0 <= .now } ?? false: isDone = true
+                case .nothingYet where !isAsked:
+                    ask(over: connection)
+                    isAsked = true
+                case .nothingYet:
+                    connectionEnded(connection, .silent(limits.silence ?? .zero))
+                    isDone = true
                 case .ended(let ending):
                     connectionEnded(connection, ending)
                     isDone = true
@@ -255,6 +273,17 @@ public final class Session: Sendable {
             return table.successor()?.leader.parker
         }
         successor?.unpark()
+    }
+
+    /// Asks the server for a sign of life, unless it still owes one: a Tflush of a tag that is not in use.
+    private func ask(over connection: Connection) {
+        let isOwed = table.withLock { table in
+            let isOwed = asker.expectation != nil && asker.sentOver == connection.number
+            guard table.phase == .up, !isOwed else { return true }
+            (asker.expectation, asker.sentOver) = (Expectation(.flush), connection.number)
+            return false
+        }
+        if !isOwed { send(Request.flush(oldTag: probe.tag).encoded(tag: asker.tag), over: connection) }
     }
 
     /// Delivers one frame; true when `first` and what was sent of those behind it are answered, or the session is over.

@@ -6,11 +6,13 @@ public enum Ending: Hashable, Sendable, CustomStringConvertible {
     case closed
     /// The server hung up.
     case hungUp
+    /// It said nothing for so long, and did not answer when it was asked for a sign of life.
+    case silent(Duration)
     /// The server knows nothing of the session any more (`EPROTO`): it was started anew.
     case forgotten
     /// The server broke the protocol.
     case violation(String)
-    /// It lost its connection and will not have another: why.
+    /// It lost its connection and will not have another: what the server did, and why, as "hung up, and …".
     case gone(String)
     /// The connection failed, or a frame stalled (`ETIMEDOUT`).
     case system(Errno)
@@ -19,11 +21,22 @@ public enum Ending: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .closed: "closed on this side"
         case .hungUp: "the server hung up"
+        case .silent(let time): "the server has said nothing for \(time), though it was asked"
         case .forgotten: "the server was started anew and has forgotten the session; mount again"
-        case .gone(let reason): "the server hung up, and \(reason)"
+        case .gone(let reason): "the server \(reason)"
         case .violation(let what): "the server broke the protocol: \(what)"
         case .system(.timedOut): "the server stopped in the middle of a message"
         case .system(let errno): "the connection failed: \(errno)"
+        }
+    }
+}
+
+extension Ending {
+    /// Of a connection, after which a session may go on over another.
+    var mayBeResumed: Bool {
+        switch self {
+        case .hungUp, .silent, .forgotten: true
+        case .closed, .violation, .gone, .system: false
         }
     }
 }

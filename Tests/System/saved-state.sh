@@ -68,6 +68,17 @@ if [ "$(id -u)" = 0 ]; then
     expect_all
     grep -qx virtio-42 "$work/host/links/ep0/devices/late/type" || fail "with room again not everything was saved"
     rmdir "$work/host/links/ep0/devices/late"
+    dd if=/dev/zero of="$state/fill" bs=4k 2>/dev/null || true
+    host_ctl link add ep9 kind=shm "socket=$work/ep9.sock" window_bytes=2M
+    rm "$state/fill"
+    mkdir "$work/host/links/ep9/devices/share"
+    end_host KILL
+    start_host
+    grep '"not-restored"' "$work/host/events" | grep -q "ep9: the link's own settings were never saved; add it again" ||
+        fail "a link that was never saved is not told of"
+    host_ctl link add ep9 kind=shm "socket=$work/ep9.sock" window_bytes=2M
+    await "its devices" test -d "$work/host/links/ep9/devices/share"
+    host_ctl link del ep9
     echo "a full disk is said, what was saved stays, and the next change with room saves everything"
 else
     echo "a full disk under the saved state, which only root can arrange" >>"$VOP_LIMITS"

@@ -77,6 +77,12 @@ struct MountCommand: ParsableCommand {
             valueName: "seconds"), transform: WholeNumber(in: 0...86400).callAsFunction)
     var reconnect: UInt32 = 60
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a server may say nothing while somebody waits for it, in seconds: 0 to 86400, 0 for ever. It is asked for a sign of life after half of it; then it counts as one that hung up.",
+            valueName: "seconds"), transform: WholeNumber(in: 0...86400).callAsFunction)
+    var silence: UInt32 = 300
+
     @Flag(help: "Refuse every change.")
     var readOnly = false
 
@@ -144,6 +150,7 @@ struct MountCommand: ParsableCommand {
         settings.user = user.map { UserIdentity($0) } ?? .number(ProcessOwner.user)
         (settings.maximumMessageSize, settings.isReadOnly) = (msize, readOnly)
         settings.reconnectLimit = .seconds(Int64(reconnect))
+        settings.silenceLimit = .seconds(Int64(silence))
         // Nobody connects those again.
         if case .descriptors = address { settings.reconnectLimit = .zero }
         settings.tree = RemoteTree.Settings(caching: cache, allowsOthers: allowOther)

@@ -27,6 +27,8 @@ struct MountSettings: Sendable {
     var isReadOnly = false
     /// How long a server that hung up is waited for; zero: not at all.
     var reconnectLimit = Duration.seconds(60)
+    /// How long a server may say nothing while somebody waits for it; zero: for ever.
+    var silenceLimit = Duration.seconds(300)
     var tree = RemoteTree.Settings()
 }
 

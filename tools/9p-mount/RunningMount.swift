@@ -119,11 +119,12 @@ final class RunningMount {
         let isAgain = outage.goesOn
         if !isAgain {
             outage = Outage()
-            say("the server hung up; waiting up to \(settings.reconnectLimit) for it to come back")
+            let loss = isSilent ? session.loss : .hungUp
+            say("\(loss ?? .hungUp); waiting up to \(settings.reconnectLimit) for it to come back")
         }
         let deadline = outage.since + settings.reconnectLimit
         if isAgain {
-            guard deadline > .now else { return giveUp(.gone("it does so again whenever it is reached")) }
+            guard deadline > .now else { return giveUp(because: "it does so again whenever it is reached") }
             if let ending = try pause(poller, until: deadline) { return ending }
         }
         var obstacle: Errno?
@@ -134,10 +135,10 @@ final class RunningMount {
             case .resumed where isAgain: break
             case .renewed where outage.isRenewalTold: break
             case .resumed, .renewed: tell(outcome, after: .now - outage.since)
-            case .hopeless(let reason): return giveUp(.gone(reason))
+            case .hopeless(let reason): return giveUp(because: reason)
             case .later(let errno) where deadline <= .now:
                 let reason = errno.map { " (\($0))" } ?? ""
-                return giveUp(.gone("it did not come back in time\(reason)"))
+                return giveUp(because: "it did not come back in time\(reason)")
             case .later(let errno):
                 if let errno, errno != obstacle { say("it cannot be reached: \(errno); trying on") }
                 obstacle = errno ?? obstacle
@@ -168,10 +169,15 @@ final class RunningMount {
         return nil
     }
 
+    /// Nothing was heard of the server any more; else it hung up, also where it was started anew.
+    private var isSilent: Bool {
+        if case .silent = session.loss { true } else { false }
+    }
+
     private var workersEnding: Ending { workers.failure.map(Ending.unreadable) ?? .unmounted }
 
-    private func giveUp(_ ending: NinePClient.Ending) -> Ending {
-        let count = session.end(ending)
+    private func giveUp(because reason: String) -> Ending {
+        let count = session.end(.gone("\(isSilent ? "fell silent" : "hung up"), and \(reason)"))
         if count > 0 { say("\(count) requests end with EIO") }
         return .sessionEnded
     }
@@ -199,7 +205,8 @@ final class RunningMount {
     func finish(_ ending: Ending) -> MountFailure? {
         switch ending {
         case .signal: writeBack()
-        case .sessionEnded, .unmounted, .unreadable: break
+        case .sessionEnded: letWorkersAnswer()
+        case .unmounted, .unreadable: break
         }
         fuse.stop()
         let undetached = ending == .unmounted ? nil : detach()
@@ -208,6 +215,14 @@ final class RunningMount {
         // Where files are open the threads wait on; they end with the process, and the mount is out of the tree already.
         if wait(for: workers.endCounter, .seconds(2)) { fuse.unmount() }
         return failure(ending, undetached)
+    }
+
+    /// Whoever waited is told EIO by its request's answer. From a mount that goes first it would be ECONNABORTED.
+    private func letWorkersAnswer() {
+        let deadline = ContinuousClock.now + .seconds(2)
+        while !workers.areIdle, .now < deadline {
+            if wait(for: workers.endCounter, .milliseconds(2)) { return }
+        }
     }
 
     /// - Returns: why the mount could not be taken out of the tree.

@@ -59,10 +59,12 @@ final class ServerMeeting: Sendable {
     private static func meet(
         _ place: ServerPlace, _ settings: MountSettings
     ) throws(MountFailure) -> Session {
+        var limits = Session.Limits()
+        if settings.silenceLimit > .zero { limits.silence = settings.silenceLimit }
         do {
             return try Session(
-                over: place.connect(within: Session.Limits().meeting),
-                maximumMessageSize: settings.maximumMessageSize,
+                over: place.connect(within: limits.meeting),
+                maximumMessageSize: settings.maximumMessageSize, limits: limits,
                 isResumable: settings.reconnectLimit > .zero)
         } catch { throw MountFailure(meeting: error, at: settings.socket) }
     }

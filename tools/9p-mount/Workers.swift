@@ -19,6 +19,8 @@ final class Workers: Sendable {
     let endCounter: EventCounter
     /// Why requests could be read no more; `nil` when somebody unmounted.
     var failure: Errno? { state.withLock { $0.failure } }
+    /// Each waits for a request.
+    var areIdle: Bool { state.withLock { $0.idleCount == $0.threadCount } }
     private let session: FUSESession
     /// What is not to be lost, and costs no request.
     private let say: @Sendable (String) -> Void

@@ -12,8 +12,12 @@ final class Ending: Sendable {
 
     init(carrierCount: Int) { state = Monitor(State(carrierCount: carrierCount)) }
 
-    func signalled() {
-        state.withLock { $0.isDue = true }
+    /// - Parameter failure: why signals cannot be heard any more.
+    func signalled(_ failure: Failure? = nil) {
+        state.withLock { state in
+            state.isDue = true
+            state.failure = state.failure ?? failure
+        }
         state.wakeAll()
     }
 

@@ -39,7 +39,7 @@ final class SignalWatch: Sendable {
             }
         } catch {
             // Nobody would hear signals any more: ending is better than that, and is said.
-            Main.say("9p-server: signals cannot be waited for: \(error); ending", on: .standardError)
+            ending.signalled(Failure("signals cannot be waited for: \(error)"))
         }
     }
 

@@ -58,15 +58,15 @@ final class DataMount {
     ///
     /// - Parameter poller: watches what wakes `service()` from now on.
     init(
-        _ socket: String, at path: String, _ poller: borrowing Poller, _ change: PendingChange?
+        _ socket: String, at path: String, _ limits: MountLimits, _ poller: borrowing Poller,
+        _ change: PendingChange?
     ) throws(Errno) {
         let output = try OutputPipe()
         defer { output.closeWritingEnd() }
         let process = try SpawnedProcess(
             CompanionProgram.path("9p-mount"),
-            [
-                "--foreground", "--say-errno", "--record", MountRecord.file(socket), socket, path,
-            ],
+            ["--foreground", "--say-errno", "--record", MountRecord.file(socket)] + limits.arguments
+                + [socket, path],
             output: output.writingEnd, isDetached: true)
         server = .started(process, output)
         mounting = change

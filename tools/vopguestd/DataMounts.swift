@@ -35,6 +35,7 @@ final class DataMounts {
 
     private var wanted: [String: Wanted] = [:]
     private let poller: Poller
+    private let limits: MountLimits
     private let reporter: LinkReporting
     private var isEnding = false
     /// Tags whose record was looked for.
@@ -44,7 +45,8 @@ final class DataMounts {
     typealias LinkReporting = (_ event: String, _ device: String, _ message: String, _ isWarning: Bool) ->
         Void
 
-    init(_ reporter: @escaping LinkReporting) throws(Errno) {
+    init(_ limits: MountLimits, _ reporter: @escaping LinkReporting) throws(Errno) {
+        self.limits = limits
         self.reporter = reporter
         poller = try Poller()
     }
@@ -89,7 +91,7 @@ final class DataMounts {
         }
         var entry = Wanted(path: path, socket: source.socket, device: source.device)
         do throws(Errno) {
-            entry.mount = try DataMount(source.socket, at: path, poller, change)
+            entry.mount = try DataMount(source.socket, at: path, limits, poller, change)
             wanted[source.tag] = entry
         } catch { change.refuse(Refusal(error, "9p-mount could not be started: \(error)")) }
     }
@@ -178,7 +180,7 @@ final class DataMounts {
         else { return }
         entry.device = source.device
         do throws(Errno) {
-            entry.mount = try DataMount(source.socket, at: entry.path, poller, nil)
+            entry.mount = try DataMount(source.socket, at: entry.path, limits, poller, nil)
         } catch {
             entry.retry.failed(at: .now)
             reporter(

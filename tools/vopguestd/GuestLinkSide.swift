@@ -21,6 +21,8 @@ final class GuestLinkSide: LinkSide {
                 LinkTimeout("page", standard.pageLimit),
                 LinkTimeout("session", NinePSettings(directory: sockets).graceLimit),
                 LinkTimeout("resumption", standard.resumptionLimit),
+                LinkTimeout("mount_reconnect", MountLimits().reconnect),
+                LinkTimeout("mount_silence", MountLimits().silence),
             ], resumes: true
         ) { link, plan, reporter throws(LinkError) in
             var settings = GuestSettings()
@@ -31,7 +33,9 @@ final class GuestLinkSide: LinkSide {
             settings.recordDirectory = plan.runtimePath
             var driver = NinePSettings(directory: sockets)
             driver.graceLimit = plan[timeout: "session"]
-            return try GuestLinkSide(link, settings, driver, reporter)
+            let limits = MountLimits(
+                reconnect: plan[timeout: "mount_reconnect"], silence: plan[timeout: "mount_silence"])
+            return try GuestLinkSide(link, settings, driver, limits, reporter)
         }
     }
 
@@ -56,7 +60,8 @@ final class GuestLinkSide: LinkSide {
     private var isShuttingDown = false
 
     private init(
-        _ link: any Link, _ settings: GuestSettings, _ driver: NinePSettings, _ reporter: LinkReporter
+        _ link: any Link, _ settings: GuestSettings, _ driver: NinePSettings, _ limits: MountLimits,
+        _ reporter: LinkReporter
     ) throws(LinkError) {
         let listing = Staleness()
         self.listing = listing
@@ -71,7 +76,7 @@ final class GuestLinkSide: LinkSide {
                     isLogged: event.isWorthLogging)
             })
         do throws(Errno) {
-            mounts = try DataMounts { event, device, message, isWarning in
+            mounts = try DataMounts(limits) { event, device, message, isWarning in
                 listing.isStale = true
                 reporter.report(event, device: device, message, level: isWarning ? .warning : .info)
             }

@@ -9,12 +9,19 @@ extension TreeFilesystem {
             request.fail(.staleNFSFileHandle)
             return
         }
+        let user = request.caller.user
+        let stranger = strangers.isStranger(user, to: node.ownership.user) ? user : nil
+        guard stranger.map({ strangers.admit($0) }) ?? true else {
+            request.fail(.tooManyOpenFilesInSystem)
+            return
+        }
         let signal = PollSignal()
         let access: Opening.Access = file.accessMode == 0 ? .reading : file.accessMode == 1 ? .writing : .both
         let made: any OpenNode
         do throws(Refusal) {
             made = try node.open(Opening(access, by: Requester(request.caller), signal))
         } catch {
+            if let stranger { strangers.leave(stranger) }
             request.fail(error.errno)
             return
         }
@@ -25,10 +32,11 @@ extension TreeFilesystem {
             OpenReply(handle: lastHandle, made.isStream ? options.union(.stream) : options)
         ).isDelivered
         guard isDelivered else {
+            if let stranger { strangers.leave(stranger) }
             made.close()
             return
         }
-        opened[lastHandle] = Opened(node: made, signal: signal)
+        opened[lastHandle] = Opened(node: made, signal: signal, stranger: stranger)
     }
 
     public func read(
@@ -91,6 +99,7 @@ extension TreeFilesystem {
         if let open = opened.removeValue(forKey: file.handle) {
             open.node.close()
             open.signal.drop()
+            if let stranger = open.stranger { strangers.leave(stranger) }
         }
         request.succeed()
     }

@@ -16,6 +16,8 @@ public final class TreeFilesystem: FUSEFilesystem {
     struct Opened {
         let node: any OpenNode
         let signal: PollSignal
+        /// Who is counted for it.
+        let stranger: UInt32?
     }
 
     let tree: Tree
@@ -23,6 +25,7 @@ public final class TreeFilesystem: FUSEFilesystem {
     private var known: [UInt64: Known] = [:]
     var opened: [UInt64: Opened] = [:]
     var lastHandle: UInt64 = 0
+    var strangers = StrangerCounts()
 
     public init(_ tree: Tree) { self.tree = tree }
 
@@ -36,7 +39,7 @@ public final class TreeFilesystem: FUSEFilesystem {
             file.node.close()
             file.signal.drop()
         }
-        opened = [:]
+        (opened, strangers) = ([:], StrangerCounts())
         known = [:]
     }
 

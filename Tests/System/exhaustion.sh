@@ -30,6 +30,24 @@ after="$(descriptors vophostd) $(descriptors vopguestd)"
 [ $(($(memory vophostd) - kept)) -lt 32768 ] || fail "vophostd grew from $kept KiB to $(memory vophostd)"
 served "1,000 opens"
 
+if [ "$(id -u)" = 0 ]; then
+    # What somebody has read is kept here until it closes the file.
+    chmod 0711 "$work"
+    prlimit --nofile=4096 setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 -c '
+import errno, os, sys
+files = []
+try:
+    for _ in range(2000): files.append(os.open(sys.argv[1], os.O_RDONLY))
+except OSError as error: assert error.errno == errno.ENFILE, error
+assert len(files) == 1024, len(files)
+os.close(files.pop())
+os.read(os.open(sys.argv[1], os.O_RDONLY), 1)
+' "$work/host/version" || fail "another user may open as many files as it likes"
+    [ -n "$(cat "$work/host/version")" ] || fail "the owner is held to another user's count"
+else
+    echo "openings by another user, which only root can arrange" >>"$VOP_LIMITS"
+fi
+
 echo "a reader of events that never reads"
 kept=$(memory vophostd)
 check unread "$work/host/events" "$device/tag"

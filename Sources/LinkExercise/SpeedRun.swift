@@ -49,7 +49,7 @@ struct SpeedRun: ExerciseRun {
                 return .refused(Refusal(error, "no thread could be started: \(error); ask for fewer"))
             }
         }
-        guard job.results.count == threadCount else {
+        guard job.finishedCount == threadCount else {
             deadline = .now + Self.lookPeriod
             return nil
         }
@@ -87,6 +87,8 @@ final class SpeedJob: Sendable {
         self.time = time
     }
 
+    var finishedCount: Int { finished.withLock { $0.count } }
+    /// Once all have finished: a list that others still add to would be copied by them, behind this one's back.
     var results: [Result] { finished.withLock { $0 } }
 
     // ORDER: relaxed; nothing but the flag itself is told by it.

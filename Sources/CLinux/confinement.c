@@ -46,8 +46,12 @@ int clinux_landlock_allow(int ruleset, int place, uint64_t access) {
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
-/// No program run from here on gains rights by its file, without which an ordinary user may not confine anything.
-static int forbid_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0; }
+/// No program run from here on gains rights by its file, without which an ordinary user may not confine anything, or by
+/// inheritance.
+static int forbid_new_privileges(void) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -errno;
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? -errno : 0;
+}
 
 int clinux_landlock_restrict(int ruleset) {
     int error = forbid_new_privileges();

@@ -18,13 +18,14 @@ struct ConfinedServerTests {
     private var place: String { top?.path ?? "" }
     private var socket: String { place + "/socket" }
 
-    private func server(_ how: String) throws -> ServerProcess {
+    private func server(_ how: String, startedBy starter: [String] = []) throws -> ServerProcess {
         let top = try #require(top)
         try top.makeDirectory("tree")
         try TestDirectory(existing: top.path + "/tree").write("hello\n", to: "file")
-        let server = try ServerProcess([
-            "--export", "tree=\(top.path)/tree", "--listen", "unix:\(socket)", "--confine", how,
-        ])
+        let server = try ServerProcess(
+            [
+                "--export", "tree=\(top.path)/tree", "--listen", "unix:\(socket)", "--confine", how,
+            ], startedBy: starter)
         return server
     }
 
@@ -53,6 +54,19 @@ struct ConfinedServerTests {
         #expect(Set(try field("NoNewPrivs", of: process)) == [noNewPrivileges])
         #expect(try field("Seccomp", of: process).count > 4)
         #expect(server.printed.split(separator: "\n").count == 1, "\(server.printed)")
+    }
+
+    @Test(
+        "no ambient capability remains, unless told not to confine itself",
+        .enabled(if: getuid() == 0, "needs root, to have one"),
+        arguments: [("require", true), ("none", false)])
+    func ambient(how: String, isNone: Bool) throws {
+        defer { top?.remove() }
+        let server = try server(
+            how, startedBy: ["/usr/bin/setpriv", "--inh-caps=+chown", "--ambient-caps=+chown"])
+        try server.waitUntilServing()
+        let sets = Set(try field("CapAmb", of: server.process.identifier))
+        #expect((sets == ["0000000000000000"]) == isNone, "\(sets)")
     }
 
     @Test(

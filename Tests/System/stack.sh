@@ -10,6 +10,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build_path=${VOP_BUILD_PATH:-$root/.build}
 bin=${VOP_BIN:-$(cd "$root" && tools/lib/swift-in "$build_path" build -c release --show-bin-path)}
 source "$root/tools/lib/compare.sh"
+# Nothing is left beside the sources.
+export PYTHONDONTWRITEBYTECODE=1
 
 fail() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
